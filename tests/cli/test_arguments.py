@@ -1,0 +1,160 @@
+"""Refused options: one line, exit code 2, nothing written."""
+
+import re
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from texto import registry
+from texto.cli import main
+from texto.commands import outputs
+from texto.commands.arguments import MAX_SEED, build_parser, subparsers
+from texto.commands.values import Integer, Size
+from texto.settings import settings_of
+
+WRONG = ["-1", "0", "nan", "inf", "1e400", "x", "", "2.5"]
+ALLOWED = {("--seed", "0")}
+SOURCES = {"synth": ["wall.png"], "fit": ["wall.png"]}
+
+
+def numeric_options():
+    for command, parser in subparsers(build_parser()).items():
+        for action in parser._actions:
+            if isinstance(action.type, Integer) or action.type == Size.parse:
+                yield command, action.option_strings[-1]
+
+
+def test_the_numeric_options_are_all_found():
+    found = set(numeric_options())
+    synth = {option for command, option in found if command == "synth"}
+    assert synth == {"--size", "--num", "--seed", "--bits", "--max-pixels"}
+    assert ("fit", "--seed") in found
+
+
+@pytest.mark.parametrize("value", WRONG)
+@pytest.mark.parametrize("command, option", list(numeric_options()))
+def test_wrong_numbers(command, option, value, refused):
+    if (option, value) in ALLOWED:
+        return
+    line = refused(command, *SOURCES[command], "-m", "gaussian", f"{option}={value}")
+    assert option in line and repr(value) in line
+
+
+def numeric_settings():
+    for name in registry.names():
+        for setting in settings_of(registry.method_class(name)).values():
+            if setting.kind in (int, float):
+                yield name, setting
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e400", "x", ""])
+def test_wrong_settings(value, refused):
+    for method, setting in numeric_settings():
+        line = refused("synth", "wall.png", "-m", method, "--set", f"{setting.name}={value}")
+        assert setting.name in line
+
+
+def test_settings_just_outside_their_range(refused):
+    for method, setting in numeric_settings():
+        for bound, step in ((setting.low, -1), (setting.high, 1)):
+            if bound is not None:
+                given = f"{setting.name}={bound + step}"
+                assert setting.range in refused("fit", "wall.png", "-m", method, "--set", given)
+
+
+@pytest.mark.parametrize(
+    "size", ["0", "-5", "512x", "1e5x1e5", "5x0", "x", "0x", "1,5x", "٣", "8X8x"]
+)
+def test_wrong_sizes(size, refused):
+    assert "-s/--size" in refused("synth", "wall.png", "-m", "gaussian", f"--size={size}")
+
+
+@pytest.mark.parametrize("size", ["100000x100000", "99999999999999999999", "100x"])
+def test_sizes_beyond_the_memory_are_refused_with_an_estimate(size, refused, monkeypatch):
+    monkeypatch.setattr(outputs, "available_memory", lambda: 2**30)
+    line = refused("synth", "wall.png", "-m", "gaussian", "-s", size)
+    assert re.search(r"needs about [\d,.]+ GiB of memory, and 1 GiB are available", line)
+
+
+def test_available_memory_is_plausible():
+    assert 2**20 < outputs.available_memory() < 2**50
+
+
+@given(size=st.from_regex(r"[0-9x\-\.e ]{0,9}", fullmatch=True))
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_any_size_is_made_or_refused(size, folder, monkeypatch, capsys):
+    monkeypatch.setattr(outputs, "available_memory", lambda: 2**21)
+    result = folder / "result.png"
+    result.unlink(missing_ok=True)
+    code = main(["synth", "wall.png", "-m", "gaussian", f"--size={size}", "-o", str(result)])
+    assert code in (0, 2)
+    assert result.exists() == (code == 0)
+    sides = re.fullmatch(r"(\d+)(?:x(\d+))?", size)
+    if code == 0 and sides:
+        with Image.open(result) as image:
+            assert image.size == (int(sides[1]), int(sides[2] or sides[1]))
+
+
+@pytest.mark.parametrize("seed", ["-1", MAX_SEED + 1, "1.5", "abc", "1_000", "٣", "9" * 5000])
+def test_wrong_seeds(seed, refused):
+    assert "--seed" in refused("synth", "wall.png", "-m", "gaussian", "--seed", seed)
+
+
+def test_the_last_seed_is_in_range_too(refused, done):
+    line = refused("synth", "wall.png", "-m", "gaussian", "--seed", MAX_SEED, "-n", 2)
+    assert str(MAX_SEED) in line
+    done("synth", "wall.png", "-m", "gaussian", "--seed", MAX_SEED, "-s", 16)
+
+
+@pytest.mark.parametrize(
+    "arguments, told",
+    [
+        ([], "COMMAND: is missing"),
+        (["snth"], "did you mean synth?"),
+        (["mix", "wall.png"], "'mix' is not known"),
+        (["--versoin"], "did you mean --version?"),
+        (["--quiet", "synth", "wall.png"], "put it after"),
+        (["synth", "wall.png", "--sede=3"], "'--sede': is not known; did you mean --seed"),
+        (["synth", "wall.png", "--see", "3"], "--seed"),
+        (["synth", "wall.png", "--tilable"], "did you mean --tileable"),
+        (["synth", "wall.png", "other.png"], "'other.png'"),
+        (["synth"], "EXEMPLAR|MODEL: is missing"),
+        (["fit"], "EXEMPLAR: is missing"),
+        (["synth", "wall.png", "-s"], "-s/--size: expected one argument"),
+        (["synth", "wall.png", "-q", "-v"], "not allowed with"),
+        (["synth", "wall.png", "--alpha", "igmore"], "did you mean ignore?"),
+        (["synth", "wall.png", "--tileable", "z"], "choose from x, y, xy"),
+        (["synth", "wall.png", "-m", "gausian"], "did you mean gaussian?"),
+        (["methods", "gausian"], "did you mean gaussian?"),
+        (["synth", "wall.png", "--device", "gpu"], "cuda"),
+        (["synth", "wall.png", "-m", "gaussian", "--device", "cuda"], "runs on the CPU only"),
+        (["synth", "wall.png", "-m", "gaussian", "--set", "tilable=x"], "did you mean tileable?"),
+        (["synth", "wall.png", "-m", "gaussian", "--set", "tileable"], "write it as key=value"),
+        (["synth", "wall.png", "-m", "gaussian", "--set", "tileable=z"], "none | x | y | xy"),
+        (
+            ["synth", "wall.png", "-m", "gaussian", "--tileable", "--set", "tileable=x"],
+            "given again",
+        ),
+        (["synth", "wall.png", "-m", "gaussian", "-o", "-", "-n", "2"], "one picture, not 2"),
+        (["synth", "wall.png", "-m", "gaussian", "-o", "-", "--json"], "--json"),
+        (["synth", "nope.png", "-m", "gaussian"], "nope.png"),
+        (["synth", ".", "-m", "gaussian"], "texto: error:"),
+        (["synth", "http://example.org/a.png", "-m", "gaussian"], "texto: error:"),
+        (["synth", "a\nb\x1b[2J.png", "-m", "gaussian"], "texto: error:"),
+        (["info", "nope.png"], "nope.png"),
+        (["info", "wall.png"], "no texto record"),
+    ],
+)
+def test_refused_with_advice(arguments, told, refused):
+    assert told in refused(*arguments)
+
+
+@pytest.mark.parametrize(
+    "scale, size", [("2x", (96, 80)), ("1.5x", (72, 60)), ("0.1x", (5, 4)), ("0.001x", (1, 1))]
+)
+def test_multiples_of_the_exemplar(scale, size):
+    assert Size.parse(scale).of((48, 40)) == size

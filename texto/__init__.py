@@ -1,0 +1,41 @@
+"""texto: texture synthesis, mixing and inpainting by optimal transport.
+
+>>> import texto
+>>> model = texto.TextoGMM().fit(texto.read_image("wall.png"), rng=0)
+>>> texto.write_image("more.png", model.synthesize((512, 512), rng=1))
+
+Names are imported when first used, so `import texto` loads nothing heavy.
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "read_image": "texto.images",
+    "write_image": "texto.images",
+    "load": "texto.storage",
+    "save": "texto.storage",
+    "metrics": "texto",
+    "Gaussian": "texto.methods.gaussian",
+    "TextoGMM": "texto.methods.textogmm",
+    "TextoError": "texto.protocols",
+}
+__all__ = ["method", *sorted(_PUBLIC)]
+
+
+def method(name, **settings):
+    """The method registered as `name`, with `settings` in place of its defaults."""
+    return import_module("texto.registry").method_class(name)(**settings)
+
+
+def __getattr__(name):
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'texto' has no attribute {name!r}")
+    if name == "metrics":
+        return import_module("texto.metrics")
+    return getattr(import_module(_PUBLIC[name]), name)
+
+
+def __dir__():
+    return sorted([*globals(), *_PUBLIC])

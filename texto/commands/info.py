@@ -1,0 +1,39 @@
+"""`texto info`: what is stored in a picture or a model."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .. import storage
+from . import record, source
+from .console import one_line, say, say_json
+
+
+def run(options: argparse.Namespace) -> None:
+    """Print the record of a picture, or the metadata of a model."""
+    is_model = source.is_model(options.file)
+    stored = storage.inspect(options.file) if is_model else record.stored_fields(options.file)
+    if options.json:
+        say_json(stored)
+        return
+    rows = list(_rows(stored))
+    width = max((len(name) for name, _ in rows), default=0)
+    for name, value in rows:
+        say(f"{name:{width}}  {value}")
+
+
+def _rows(stored: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Names with dots for nested values, and the values as they may be sent to a terminal."""
+    for name, value in sorted(stored.items()):
+        if isinstance(value, dict):
+            yield from _rows(value, f"{prefix}{name}.")
+        else:
+            yield one_line(f"{prefix}{name}"), one_line(_shown(name, value))
+
+
+def _shown(name: str, value: Any) -> str:
+    if isinstance(value, list):
+        return ("x" if name in ("size", "shape") else " ").join(map(str, value))
+    return "none" if value is None else str(value)

@@ -1,0 +1,140 @@
+"""Names of the files to write, and the checks before anything is computed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from ..files import check_writable
+from ..protocols import TextoError
+
+DEFAULT_PICTURE = "{stem}_{method}_{size}_s{seed}.png"
+DEFAULT_MODEL = "{stem}_{method}.safetensors"
+DEEP = (".png", ".tif", ".tiff")  # formats of 16 bits
+_MAX_STEM = 120  # bytes: leaves room for the rest of a name within 255
+_BYTES_PER_VALUE = 4 * 10  # float32, and about nine more arrays of the picture's size
+_FALLBACK_MEMORY = 16 * 2**30  # where the system does not tell
+
+
+def output_path(template: str | None, default: str, fields: Mapping[str, object]) -> Path:
+    """The file that `template` names: a folder takes the `default` name, {fields} are filled in."""
+    if template is None:
+        return Path(_filled(default, fields))
+    filled = _filled(template, fields)
+    separators = tuple(filter(None, (os.sep, os.altsep)))
+    if filled.endswith(separators) or os.path.isdir(filled):
+        return Path(filled) / _filled(default, fields)
+    if not filled:
+        raise TextoError("-o/--output", "is empty", "name a file or a folder")
+    return Path(filled)
+
+
+def safe_stem(path: str | os.PathLike) -> str:
+    """The stem of `path` made fit for a file name on any system, at most 120 bytes."""
+    stem = Path(path).stem.encode("utf-8", "replace").decode("utf-8")
+    stem = "".join(c if c.isprintable() else "_" for c in stem)
+    stem = re.sub(r'[<>:"/\\|?*{}]', "_", stem).strip(" ")
+    stem = re.sub(r"^[-.~]+", "_", stem)
+    return stem.encode()[:_MAX_STEM].decode("utf-8", "ignore") or "texture"
+
+
+def check_outputs(
+    outputs: Sequence[Path], inputs: Iterable[str | os.PathLike], *, force: bool
+) -> None:
+    """Raise TextoError where an output could not be written, or would replace an input."""
+    taken = {os.path.realpath(path): path for path in inputs}
+    seen = set()
+    for path in outputs:
+        real = os.path.realpath(path)
+        if real in taken or _same_as_one(real, taken):
+            raise TextoError(
+                f"output {str(path)!r}", "is also an input", "choose another name with -o"
+            )
+        if real in seen:
+            raise TextoError(
+                f"output {str(path)!r}",
+                "would be written more than once",
+                "put {seed} into the name, as in -o 'more_{seed}.png'",
+            )
+        seen.add(real)
+        check_writable(path, force=force)
+
+
+def check_format(path: Path | None, bits: int, channels: int) -> None:
+    """Raise TextoError where pictures like this have no place in a file of `path`'s suffix."""
+    from ..images import SUFFIXES
+
+    suffix = path.suffix.lower() if path else ".png"
+    if suffix not in SUFFIXES:
+        raise TextoError(
+            f"output {str(path)!r}", f"has the suffix {suffix!r}", f"use {', '.join(SUFFIXES)}"
+        )
+    if bits > 8 and suffix not in DEEP:
+        raise TextoError("--bits", f"{suffix} files hold 8 bits", f"use {', '.join(DEEP)}")
+    if channels not in (1, 3):
+        raise TextoError(
+            "model", f"has {channels} channels, and picture files 1 or 3", "use it from Python"
+        )
+
+
+def check_memory(width: int, height: int, channels: int) -> None:
+    """Raise TextoError where a picture of this size needs more memory than there is."""
+    need = width * height * channels * _BYTES_PER_VALUE
+    have = available_memory()
+    if need > have:
+        raise TextoError(
+            f"size {width}x{height}",
+            f"needs about {_gib(need)} of memory, and {_gib(have)} are available",
+            "choose a smaller size with -s",
+        )
+
+
+def available_memory() -> int:
+    """Bytes of memory that this process may still take."""
+    limits = [_system_memory()]
+    try:
+        import resource
+    except ImportError:
+        pass
+    else:
+        soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if soft != resource.RLIM_INFINITY:
+            limits.append(soft)
+    with contextlib.suppress(OSError, ValueError):  # no such file, or "max" in it
+        limits.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return min(limits)
+
+
+def _system_memory() -> int:
+    # sysconf's free pages leave out the disk cache, which the system gives up when asked.
+    with contextlib.suppress(OSError, TypeError):
+        text = Path("/proc/meminfo").read_text()
+        return int(re.search(r"^MemAvailable: *(\d+) kB", text, re.MULTILINE)[1]) * 1024
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return _FALLBACK_MEMORY
+
+
+def _filled(template: str, fields: Mapping[str, object]) -> str:
+    def value(match: re.Match) -> str:
+        name = match[1]
+        if name not in fields:
+            known = " ".join(f"{{{field}}}" for field in fields)
+            raise TextoError(f"-o {template!r}", f"{{{name}}} is no field", f"use {known}")
+        return str(fields[name])
+
+    return re.sub(r"\{(\w*)\}", value, template)
+
+
+def _same_as_one(real: str, taken: Iterable[str]) -> bool:
+    if not os.path.exists(real):
+        return False
+    return any(os.path.exists(path) and os.path.samefile(real, path) for path in taken)
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:,.3g} GiB" if size < 2**40 else f"{size / 2**30:,.0f} GiB"

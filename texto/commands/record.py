@@ -1,0 +1,160 @@
+"""The record that a PNG carries of how it was made, and finding again what it was made from."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import __version__, storage
+from ..protocols import TextoError
+from .arguments import ALPHA, MAX_SEED
+
+KEY = "texto"
+_MAX_SIDE = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Record:
+    """How a picture was made; names are base names, never paths.
+
+    `size` : (width, height). `fit_seed` is None where the model's seed is not known.
+    """
+
+    method: str
+    settings: Mapping[str, Any]
+    size: tuple[int, int]
+    seed: int
+    fit_seed: int | None
+    bits: int
+    exemplar_hash: str
+    exemplar: str | None = None
+    version: str = __version__
+    alpha: str | None = None
+    deterministic: bool = False
+    model: str | None = None
+    model_hash: str | None = None
+
+    def text(self) -> dict[str, str]:
+        """The text chunk, as `texto.images.write_image` takes it: sorted JSON."""
+        fields = {key: value for key, value in vars(self).items() if value is not None}
+        return {KEY: json.dumps({**fields, "settings": dict(self.settings)}, sort_keys=True)}
+
+
+def stored_fields(path: str | os.PathLike) -> dict[str, Any]:
+    """The record in the picture `path` as plain data; TextoError if there is none."""
+    from ..images import read_text
+
+    what = f"picture {os.fspath(path)!r}"
+    text = read_text(path).get(KEY)
+    if text is None:
+        raise TextoError(what, "carries no texto record", "give a PNG that texto made")
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError):
+        fields = None
+    if not isinstance(fields, dict):
+        raise TextoError(what, "its texto record is damaged", "give a PNG that texto made")
+    return fields
+
+
+def read(path: str | os.PathLike) -> Record:
+    """The checked record in the picture `path`; TextoError naming the first wrong field."""
+    fields = stored_fields(path)
+    for name, accepts in _FIELDS.items():
+        if not accepts(fields.get(name)):
+            raise TextoError(
+                f"picture {os.fspath(path)!r}",
+                f"its texto record has a wrong {name!r}",
+                "give a PNG that texto made",
+            )
+    values = {name: fields[name] for name in _FIELDS if name in fields}
+    return Record(**{**values, "size": tuple(values["size"])})
+
+
+def find_source(record: Record, picture: str | os.PathLike) -> Path:
+    """The model or exemplar that `picture` was made from, beside it or in the current folder.
+
+    Only the stored base name is looked for, and only a file with the stored hash is taken.
+    """
+    name, matches = record.exemplar, is_exemplar_of
+    if record.model:
+        name, matches = record.model, is_model_of
+    for folder in dict.fromkeys([Path(picture).parent, Path()]):
+        path = folder / name if name else None
+        if path and path.is_file() and _quietly(matches, record, path):
+            return path
+    kind = "model" if record.model else "exemplar"
+    why = f"its {kind} is not named in it"
+    if name:
+        why = f"its {kind} {name!r} is not beside it or in the current folder, or has changed"
+    raise TextoError(f"picture {os.fspath(picture)!r}", why, f"name the {kind} before --from")
+
+
+def is_exemplar_of(record: Record, path: Path) -> bool:
+    """Whether `path` is the exemplar of `record`; TextoError if it cannot be opened."""
+    from ..images import open_image
+
+    given = {} if record.alpha is None else {"alpha": record.alpha}
+    return storage.exemplar_hash(open_image(path, **given).pixels) == record.exemplar_hash
+
+
+def is_model_of(record: Record, path: Path) -> bool:
+    """Whether `path` is the model of `record`; TextoError if it is no model."""
+    return storage.model_hash(path) == record.model_hash
+
+
+def is_base_name(value: Any) -> bool:
+    """Whether `value` is a file's name without any folder."""
+    plain = isinstance(value, str) and value not in ("", ".", "..") and "\0" not in value
+    return plain and Path(value).name == value
+
+
+def is_seed(value: Any) -> bool:
+    """Whether `value` is a whole number from 0 to 2**32 - 1."""
+    return _whole(0, MAX_SEED)(value)
+
+
+def _quietly(matches: Any, record: Record, path: Path) -> bool:
+    try:
+        return matches(record, path)
+    except TextoError:
+        return False
+
+
+def _optional(accepts: Any) -> Any:
+    return lambda value: value is None or accepts(value)
+
+
+def _whole(low: int, high: int) -> Any:
+    return lambda value: type(value) is int and low <= value <= high
+
+
+def _hash(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None
+
+
+def _size(value: Any) -> bool:
+    side = _whole(1, _MAX_SIDE)
+    return isinstance(value, list) and len(value) == 2 and all(map(side, value))
+
+
+_FIELDS = {
+    "method": lambda value: isinstance(value, str),
+    "settings": lambda value: isinstance(value, dict),
+    "size": _size,
+    "seed": is_seed,
+    "fit_seed": _optional(is_seed),
+    "bits": lambda value: type(value) is int and value in (8, 16),
+    "exemplar": _optional(is_base_name),
+    "exemplar_hash": _hash,
+    "version": lambda value: isinstance(value, str),
+    "alpha": _optional(ALPHA.__contains__),
+    "deterministic": _optional(lambda value: type(value) is bool),
+    "model": _optional(is_base_name),
+    "model_hash": _optional(_hash),
+}

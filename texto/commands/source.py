@@ -1,0 +1,163 @@
+"""What a picture is made from: an exemplar and a method to fit, or a fitted model."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .. import registry, storage
+from ..protocols import Method, Model, Progress, TextoError
+from ..settings import parse_settings, settings_of
+from .arguments import DEFAULT_METHOD
+from .record import is_base_name, is_seed
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Source:
+    """An opened exemplar or model with the method that will run on it.
+
+    `exemplar` : (H, W, C) float32 in [0, 1]. `model` is None where it has still to be fitted
+    with `fit_seed`. `names` : what a picture's record says about its origin.
+    """
+
+    path: Path
+    method: Method
+    exemplar: Any
+    bits: int
+    model: Model | None
+    fit_seed: int | None
+    names: Mapping[str, Any]
+
+    def fitted(self, progress: Progress) -> Model:
+        """The model, fitted now if there is none."""
+        if self.model is not None:
+            return self.model
+        return self.method.fit(self.exemplar, rng=self.fit_seed, progress=progress)
+
+
+def is_model(path: str | os.PathLike) -> bool:
+    """Whether `path` is, or at least claims to be, a model file."""
+    return storage.is_model(path) or Path(path).suffix.lower() == ".safetensors"
+
+
+def open_exemplar(
+    path: str | os.PathLike, options: argparse.Namespace, method: Method, fit_seed: int
+) -> Source:
+    """The picture at `path`, to be fitted with `method`."""
+    picture = open_picture(path, alpha=options.alpha, max_pixels=options.max_pixels)
+    names = {
+        "exemplar": Path(path).name,
+        "exemplar_hash": storage.exemplar_hash(picture.pixels),
+        "alpha": options.alpha or "refuse",
+    }
+    return Source(Path(path), method, picture.pixels, picture.bits, None, fit_seed, names)
+
+
+def open_picture(path: str | os.PathLike, *, alpha: str | None, max_pixels: int | None) -> Any:
+    """`texto.images.open_image`, with the defaults of that function for what is None."""
+    from ..images import open_image
+
+    if is_model(path):
+        raise TextoError(
+            f"exemplar {os.fspath(path)!r}", "is a model", "give the picture, or use 'texto synth'"
+        )
+    given = {"alpha": alpha, "max_pixels": max_pixels}
+    return open_image(path, **{key: value for key, value in given.items() if value is not None})
+
+
+def open_model(
+    path: str | os.PathLike, options: argparse.Namespace, repeated: Mapping[str, Any]
+) -> Source:
+    """The model at `path`, with settings of the synthesis from `repeated` and then `options`.
+
+    `repeated` are the settings of a picture to repeat; those fixed at fitting stay the model's.
+    """
+    if options.method is not None:
+        raise TextoError("-m/--method", "a model has its method already", "leave it out")
+    model = _changed(storage.load(path), options, repeated)
+    stored = storage.inspect(path)
+    exemplar, seed = (stored["notes"].get(key) for key in ("exemplar", "seed"))
+    names = {
+        "exemplar": exemplar if is_base_name(exemplar) else None,
+        "exemplar_hash": storage.exemplar_hash(model.exemplar),
+        "model": Path(path).name,
+        "model_hash": stored["tensors_sha256"],
+    }
+    fit_seed = seed if is_seed(seed) else None
+    return Source(Path(path), model.method, model.exemplar, 8, model, fit_seed, names)
+
+
+def build_method(
+    options: argparse.Namespace, stored: tuple[str, Mapping[str, Any]] | None = None
+) -> Method:
+    """The method that `options` describe, on top of a picture's `stored` (name, settings)."""
+    name, settings = stored or (options.method or DEFAULT_METHOD, {})
+    if options.method not in (None, name):
+        raise TextoError("-m/--method", f"--from repeats with {name!r}", "leave one of them out")
+    cls = registry.method_class(name)
+    known = settings_of(cls)
+    for key in settings:
+        if key not in known:
+            raise TextoError(
+                f"setting {key!r}",
+                f"is stored, but {name!r} of this version does not have it",
+                "use the version of texto that 'texto info' names",
+            )
+    stored_values = {key: known[key].check(value) for key, value in settings.items()}
+    return _on_its_device(cls(**{**stored_values, **given_settings(cls, options)}))
+
+
+def given_settings(cls: type, options: argparse.Namespace) -> dict[str, Any]:
+    """Values for the fields of `cls` from `--set`, `--tileable` and `--device`."""
+    values = parse_settings(cls, options.settings)
+    known = settings_of(cls)
+    for key in ("tileable", "device"):
+        value = getattr(options, key, None)
+        if value is None:
+            continue
+        if key in values:
+            raise TextoError(f"--{key}", f"is given again by --set {key}", "give it once")
+        if key in known:
+            values[key] = known[key].check(value)
+        elif key == "tileable" or value not in ("auto", "cpu"):
+            cannot = "runs on the CPU only" if key == "device" else "makes no tileable pictures"
+            raise TextoError(
+                f"--{key} {value}", f"this method {cannot}", "see 'texto methods' for others"
+            )
+    return values
+
+
+def _changed(model: Model, options: argparse.Namespace, repeated: Mapping[str, Any]) -> Model:
+    """`model` with the settings of its synthesis replaced; TextoError for those of its fit."""
+    known = settings_of(model.method)
+    kept = {
+        key: known[key].check(value)
+        for key, value in repeated.items()
+        if key in known and _may_change(known[key])
+    }
+    given = given_settings(type(model.method), options)
+    for key in given:
+        if not _may_change(known[key]):
+            raise TextoError(
+                f"setting {key!r}", "is fixed when the model is fitted", "fit again, or leave it"
+            )
+    method = dataclasses.replace(model.method, **{**kept, **given})
+    return dataclasses.replace(model, method=_on_its_device(method))
+
+
+def _on_its_device(method: Method) -> Method:
+    """`method`; TextoError now, not after the fit, where its device is not here."""
+    named = getattr(method, "device", "auto") not in ("auto", "cpu")
+    if named and type(method).__module__.startswith("texto."):  # others may not run on FAISS
+        from ..neighbors import resolve_device
+
+        resolve_device(method.device)
+    return method
+
+
+def _may_change(setting: Any) -> bool:
+    return setting.stage == "synthesis" or setting.name == "device"

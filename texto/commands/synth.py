@@ -1,0 +1,213 @@
+"""`texto synth`: pictures from an exemplar or a model."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .. import __version__, registry
+from ..protocols import Progress, TextoError, TextoWarning
+from . import outputs, record, source
+from .console import progress_bar, say, say_json, write_bytes
+from .record import Record
+from .running import chosen_seed, tell_seed, threads, told_time
+from .values import Size
+
+DEFAULT_SIZE = Size(scale=2.0)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Job:
+    """Everything about a run that is known before it: one record and one path per picture."""
+
+    origin: source.Source
+    records: Sequence[Record]
+    paths: Sequence[Path | None]  # None is stdout
+
+
+def run(options: argparse.Namespace) -> None:
+    """Check everything, then fit if need be and make the pictures."""
+    job = _planned(options)
+    deterministic = job.records[0].deterministic
+    tell_seed(options, job.records[0].seed)
+    with threads(deterministic=deterministic), progress_bar(quiet=options.quiet) as progress:
+        written = _made(job, options, progress)
+    if options.json:
+        say_json({"outputs": written})
+
+
+def _planned(options: argparse.Namespace) -> Job:
+    repeated = record.read(options.repeat) if options.repeat else None
+    first = _first_seed(options, repeated)
+    origin = _opened(options, repeated, first)
+    size = _chosen_size(options, repeated, origin)
+    outputs.check_memory(*size, origin.exemplar.shape[2])
+    name = registry.name_of(origin.method)
+    seeds = range(first, first + options.num)
+    paths = [_output(options, origin, name, size, seed) for seed in seeds]
+    bits = _chosen_bits(options, repeated, origin, paths[0])
+    outputs.check_format(paths[0], bits, origin.exemplar.shape[2])
+    _check_stdout(options)
+    inputs = [origin.path, *([options.repeat] if options.repeat else [])]
+    outputs.check_outputs([path for path in paths if path], inputs, force=options.force)
+    plan = Record(
+        method=name,
+        settings=dataclasses.asdict(origin.method),
+        size=size,
+        seed=first,
+        fit_seed=origin.fit_seed,
+        bits=bits,
+        deterministic=options.deterministic or bool(repeated and repeated.deterministic),
+        **origin.names,
+    )
+    return Job(origin, [dataclasses.replace(plan, seed=seed) for seed in seeds], paths)
+
+
+def _made(job: Job, options: argparse.Namespace, progress: Progress) -> list[Mapping[str, Any]]:
+    with told_time("fit", options):
+        model = job.origin.fitted(progress)
+    written = []
+    for plan, path in zip(job.records, job.paths, strict=True):
+        start = time.perf_counter()
+        width, height = plan.size
+        image = model.synthesize((height, width), rng=plan.seed, progress=progress)
+        _write(image, plan, path)
+        seconds = round(time.perf_counter() - start, 3)
+        written.append({"path": str(path), "size": plan.size, "seed": plan.seed, "s": seconds})
+        if path and not options.json:
+            say(str(path))
+    return written
+
+
+def _write(image: Any, plan: Record, path: Path | None) -> None:
+    from ..images import encode_png, write_image
+
+    if path is None:
+        write_bytes(encode_png(image, bits=plan.bits, text=plan.text()))
+    else:
+        write_image(path, image, bits=plan.bits, text=plan.text())
+
+
+def _opened(options: argparse.Namespace, repeated: Record | None, seed: int) -> source.Source:
+    """The exemplar or model that the options name, or that the picture to repeat was made from."""
+    path = options.source
+    if path is None:
+        if repeated is None:
+            raise TextoError("EXEMPLAR|MODEL", "is missing", "name a picture or a model")
+        path = record.find_source(repeated, options.repeat)
+    if repeated is not None:
+        options.alpha = options.alpha or repeated.alpha
+        _note_version(repeated)
+    if source.is_model(path):
+        origin = source.open_model(path, options, repeated.settings if repeated else {})
+        if repeated and registry.name_of(origin.method) != repeated.method:
+            raise TextoError(
+                f"model {str(path)!r}",
+                f"is not a {repeated.method!r} model, as --from needs",
+                "give the model that the picture was made from",
+            )
+    else:
+        stored = (repeated.method, repeated.settings) if repeated else None
+        fit_seed = _fit_seed(repeated, seed)
+        origin = source.open_exemplar(path, options, source.build_method(options, stored), fit_seed)
+    if repeated and not _same_origin(origin, repeated):
+        warnings.warn(
+            f"{path!s} is not what the picture was made from: the result will be another",
+            TextoWarning,
+            stacklevel=2,
+        )
+    return origin
+
+
+def _same_origin(origin: source.Source, repeated: Record) -> bool:
+    """Whether `origin` gives the model that the picture to repeat was made from."""
+    if origin.names["exemplar_hash"] != repeated.exemplar_hash:
+        return False
+    if origin.model is None:
+        return True
+    if repeated.model_hash:
+        return origin.names["model_hash"] == repeated.model_hash
+    return origin.fit_seed == repeated.fit_seed
+
+
+def _fit_seed(repeated: Record | None, seed: int) -> int:
+    if repeated is None:
+        return seed
+    if repeated.fit_seed is None:
+        raise TextoError(
+            "--from",
+            f"the picture was made from the model {repeated.model!r}, fitted with unknown seed",
+            "give that model",
+        )
+    return repeated.fit_seed
+
+
+def _note_version(repeated: Record) -> None:
+    if repeated.version != __version__:
+        warnings.warn(
+            f"the picture was made by texto {repeated.version}, this is {__version__}: "
+            "the pixels may differ",
+            TextoWarning,
+            stacklevel=2,
+        )
+
+
+def _first_seed(options: argparse.Namespace, repeated: Record | None) -> int:
+    if repeated is not None and options.seed is None:
+        options.seed = repeated.seed
+    return chosen_seed(options, options.num)
+
+
+def _chosen_size(
+    options: argparse.Namespace, repeated: Record | None, origin: source.Source
+) -> tuple[int, int]:
+    if options.size is None and repeated is not None:
+        return repeated.size
+    height, width, _ = origin.exemplar.shape
+    return (options.size or DEFAULT_SIZE).of((width, height))
+
+
+def _chosen_bits(
+    options: argparse.Namespace, repeated: Record | None, origin: source.Source, path: Path | None
+) -> int:
+    if options.bits is not None:
+        return options.bits
+    if repeated is not None:
+        return repeated.bits
+    deep = path is None or path.suffix.lower() in outputs.DEEP
+    return 16 if origin.bits > 8 and deep else 8
+
+
+def _output(
+    options: argparse.Namespace,
+    origin: source.Source,
+    method: str,
+    size: tuple[int, int],
+    seed: int,
+) -> Path | None:
+    if options.output == "-":
+        return None
+    fields = {
+        "stem": outputs.safe_stem(origin.path),
+        "method": method,
+        "size": f"{size[0]}x{size[1]}",
+        "seed": seed,
+    }
+    return outputs.output_path(options.output, outputs.DEFAULT_PICTURE, fields)
+
+
+def _check_stdout(options: argparse.Namespace) -> None:
+    if options.output != "-":
+        return
+    if options.num > 1:
+        raise TextoError("-o -", f"stdout takes one picture, not {options.num}", "name a folder")
+    if options.json:
+        raise TextoError("--json", "would mix with the picture on stdout", "name a file with -o")
+    if sys.stdout is None or sys.stdout.isatty():
+        raise TextoError("-o -", "stdout is closed or a terminal", "redirect it, or name a file")

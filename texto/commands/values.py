@@ -1,0 +1,72 @@
+"""Types of option values. Each raises `argparse.ArgumentTypeError("WHY; WHAT TO DO")`."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from dataclasses import dataclass
+
+_MAX_DIGITS = 20
+_MAX_SCALE = 100  # above it 512x is rather a 512x512 cut short
+
+
+@dataclass(frozen=True)
+class Integer:
+    """Whole numbers from `low` to `high`, or one of `only`."""
+
+    low: int
+    high: int
+    only: tuple[int, ...] = ()
+
+    def __call__(self, text: str) -> int:
+        whole = re.fullmatch(rf"-?[0-9]{{1,{_MAX_DIGITS}}}", text)
+        value = int(text) if whole else self.low - 1
+        if not self.low <= value <= self.high or (self.only and value not in self.only):
+            raise argparse.ArgumentTypeError(f"got {text!r}; give {self.range}")
+        return value
+
+    @property
+    def range(self) -> str:
+        """The numbers allowed, in words."""
+        if self.only:
+            return " or ".join(map(str, self.only))
+        return f"a whole number from {self.low} to {self.high}"
+
+
+@dataclass(frozen=True)
+class Size:
+    """A picture size: `width` x `height` pixels, or `scale` times the exemplar's."""
+
+    width: int = 0
+    height: int = 0
+    scale: float = 0.0
+
+    @classmethod
+    def parse(cls, text: str) -> Size:
+        """From `640x480`, `512` or `1.5x`."""
+        digits = rf"[0-9]{{1,{_MAX_DIGITS}}}"
+        sides = re.fullmatch(rf"({digits})(?:[xX]({digits}))?", text)
+        scale = re.fullmatch(rf"({digits}(?:\.{digits})?)[xX]", text)
+        if sides:
+            size = cls(width=int(sides[1]), height=int(sides[2] or sides[1]))
+        else:
+            size = cls(scale=float(scale[1]) if scale else 0.0)
+        if not 0 < size.scale <= _MAX_SCALE and min(size.width, size.height) < 1:
+            raise argparse.ArgumentTypeError(
+                f"got {text!r}; give width x height such as 640x480, one number, "
+                f"or a multiple such as 2x, {_MAX_SCALE}x at most"
+            )
+        return size
+
+    def of(self, exemplar: tuple[int, int]) -> tuple[int, int]:
+        """(width, height) for an exemplar of (width, height), at least one pixel each."""
+        if not self.scale:
+            return self.width, self.height
+        return tuple(max(1, round(self.scale * side)) for side in exemplar)
+
+
+def device(text: str) -> str:
+    """A device's name in the form that torch uses."""
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:[0-9]{1,3})?", text):
+        raise argparse.ArgumentTypeError(f"got {text!r}; give auto, cpu, cuda, cuda:1 ... or mps")
+    return text

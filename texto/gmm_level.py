@@ -1,0 +1,124 @@
+"""One fitted level of TextoGMM: a database of patches and the plans that lead to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from .checks import check_covariances, check_probabilities, take
+from .gmm import GaussianMixture
+from .patch_level import PatchLevel, Transport
+from .patch_space import PatchSpace
+from .protocols import TextoError
+from .transport.gmm_map import GmmPlan, barycentric_map, random_map
+
+MARGINAL = 1e-4  # how far a stored plan's sums may be from its mixtures' weights
+
+
+@dataclass(frozen=True, eq=False)
+class GmmLevel:
+    """`plans` : one a pass, all with the same target; none where patches are not transported.
+
+    `converged` tells for each mixture, the target first, whether EM had stopped by itself.
+    """
+
+    database: PatchLevel
+    plans: tuple[GmmPlan, ...]
+    converged: tuple[bool, ...] = ()
+
+    def transport(self, number: int, rng: np.random.Generator | None = None) -> Transport:
+        """The map of pass `number`, barycentric, or random where an `rng` is given."""
+        if not self.plans:
+            return lambda points: points
+        if rng is None:
+            return partial(barycentric_map, self.plans[number])
+        return partial(random_map, self.plans[number], rng=rng)
+
+    def state(self, prefix: str) -> dict[str, np.ndarray]:
+        """The arrays of this level, each name behind `prefix`."""
+        space = self.database.space
+        arrays = {
+            "corners": self.database.corners.astype(np.int32),
+            "mean": space.mean,
+            "axes": space.axes,
+        }
+        if self.plans:
+            arrays["converged"] = np.array(self.converged, np.uint8)
+            arrays |= _mixture_state(self.plans[0].target, "target.")
+        for number, plan in enumerate(self.plans):
+            arrays |= _mixture_state(plan.source, f"pass{number}.")
+            arrays[f"pass{number}.plan"] = plan.matrix
+        return {prefix + name: array for name, array in arrays.items()}
+
+    @classmethod
+    def restore(
+        cls,
+        state: Mapping[str, np.ndarray],
+        prefix: str,
+        picture: np.ndarray,
+        patch_size: int,
+        passes: int,
+    ) -> GmmLevel:
+        """The level whose `state(prefix)` is in `state`, over its exemplar `picture`."""
+        corners = take(state, prefix + "corners", shape=(None, 2), dtype=np.int32)
+        limits = np.array(picture.shape[:2]) - patch_size
+        if corners.min() < 0 or (corners > limits).any():
+            raise TextoError(
+                f"tensor '{prefix}corners'", "leaves the exemplar", "fit the model again"
+            )
+        length = patch_size**2 * picture.shape[2]
+        mean = take(state, prefix + "mean", shape=(length,), dtype=np.float32)
+        axes = take(state, prefix + "axes", shape=(length, None), dtype=np.float32)
+        database = PatchLevel(picture, corners, PatchSpace(mean, axes), patch_size)
+        if passes == 0:
+            return cls(database, ())
+        converged = take(state, prefix + "converged", shape=(passes + 1,), dtype=np.uint8)
+        target = _restored_mixture(state, prefix + "target.", axes.shape[1])
+        plans = tuple(
+            _restored_plan(state, f"{prefix}pass{number}.", target) for number in range(passes)
+        )
+        return cls(database, plans, tuple(bool(flag) for flag in converged))
+
+
+def _mixture_state(mixture: GaussianMixture, prefix: str) -> dict[str, np.ndarray]:
+    return {
+        prefix + "weights": mixture.weights,
+        prefix + "means": mixture.means,
+        prefix + "covariances": mixture.covariances,
+    }
+
+
+def _restored_mixture(
+    state: Mapping[str, np.ndarray], prefix: str, dimension: int
+) -> GaussianMixture:
+    weights = take(state, prefix + "weights", shape=(None,), dtype=np.float64)
+    check_probabilities(weights, prefix + "weights")
+    means = take(state, prefix + "means", shape=(len(weights), dimension), dtype=np.float64)
+    name = prefix + "covariances"
+    full = name in state and np.ndim(state[name]) == 3
+    shape = (len(weights), dimension, dimension) if full else (len(weights), dimension)
+    covariances = take(state, name, shape=shape, dtype=np.float64)
+    check_covariances(covariances, name)
+    return GaussianMixture(weights, means, covariances)
+
+
+def _restored_plan(
+    state: Mapping[str, np.ndarray], prefix: str, target: GaussianMixture
+) -> GmmPlan:
+    source = _restored_mixture(state, prefix, target.means.shape[1])
+    shape = (source.n_components, target.n_components)
+    matrix = take(state, prefix + "plan", shape=shape, dtype=np.float64)
+    fits = (
+        matrix.min() >= 0
+        and np.allclose(matrix.sum(axis=1), source.weights, atol=MARGINAL)
+        and np.allclose(matrix.sum(axis=0), target.weights, atol=MARGINAL)
+        and source.diagonal == target.diagonal
+    )
+    if not fits:
+        raise TextoError(
+            f"tensor '{prefix}plan'", "does not fit its mixtures' weights", "fit the model again"
+        )
+    return GmmPlan(source, target, matrix)

@@ -1,0 +1,291 @@
+"""TextoGMM: multiscale patch transport between Gaussian mixtures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..checks import only, take
+from ..em import fit_mixture
+from ..finish import finish
+from ..gmm import GaussianMixture
+from ..gmm_level import GmmLevel
+from ..neighbors import resolve_device
+from ..noise import gaussian_field, texton
+from ..patch_level import PatchLevel, draw_corners, patch_level
+from ..patches import extract_at
+from ..protocols import Progress, Rng, TextoError, as_image, as_shape, generator, silent
+from ..pyramid import level_sizes, pyramid
+from ..recompose import WEIGHTINGS
+from ..settings import check_settings, setting
+from ..sweep import Sweep
+from ..transport.gmm_map import GmmPlan, gmm_plan
+from .gaussian import TILEABLE
+
+COARSEST = 32  # pixels: the shortest side that an automatic coarsest level may have
+TRAINING = (128, 256)  # pixels: least and greatest side of the synthesis that `fit` learns from
+
+
+@dataclass(frozen=True)
+class TextoGMM:
+    """Texture by optimal transport between Gaussian mixtures of patches, coarse to fine.
+
+    Delon, Desolneux, Facq, Leclaire 2023. At each pyramid level the patches of the synthesis and
+    of the exemplar are modelled by Gaussian mixtures; the map of the optimal plan between them
+    corrects the synthesis, whose patches are then replaced by their nearest neighbours in the
+    exemplar and averaged; the same correspondence on the next finer grid carries it up.
+    `n_iter=1, finish="none", recomposition="mean"` is the published form.
+    """
+
+    patch_size: int = setting(8, "side of a patch in pixels, at every level", low=2, high=64)
+    n_levels: int | None = setting(
+        None, "pyramid levels; none: until the coarsest is 32 pixels or more", low=1, high=12
+    )
+    n_components: int = setting(10, "Gaussians in each mixture", low=1, high=1000)
+    stride: int | None = setting(
+        None, "pixels between neighbouring patches; none: patch_size / 4", low=1, high=64
+    )
+    n_iter: int = setting(
+        4, "transport passes at the coarsest level, one fewer at each finer one", low=1, high=100
+    )
+    n_patches: int = setting(
+        10_000, "random patches for EM and for the search", low=2, high=10_000_000
+    )
+    search_all: bool = setting(False, "search among all patches of the exemplar")
+    n_dims: int | None = setting(
+        48, "largest dimension of the patch space; none: no limit", low=1, high=100_000
+    )
+    kept_variance: float = setting(
+        0.99, "share of the patches' variance that the patch space keeps", low=0.01, high=1
+    )
+    covariance: str = setting("full", "covariances of the mixtures", choices=("full", "diag"))
+    n_iter_em: int = setting(20, "EM steps at most", low=1, high=10_000)
+    map: str = setting(
+        "barycentric",
+        "how a patch follows the plan; identity: not at all, for comparison",
+        choices=("barycentric", "random", "identity"),
+    )
+    recomposition: str = setting(
+        "mean", "how overlapping patches are averaged", choices=WEIGHTINGS, stage="synthesis"
+    )
+    finish: str = setting(
+        "sliced",
+        "finishing pass against the blur of averaging; none: the published form",
+        choices=("sliced", "none"),
+        stage="synthesis",
+    )
+    tileable: str = setting(
+        "none",
+        "axes along which the texture repeats without a seam",
+        choices=tuple(TILEABLE),
+        stage="synthesis",
+    )
+    device: str = setting(
+        "auto", "where neighbours are searched: auto, cpu, cuda or cuda:i", stage="synthesis"
+    )
+
+    def __post_init__(self):
+        check_settings(self)
+        if self.stride is not None and self.stride > self.patch_size:
+            raise TextoError(
+                "stride", f"is {self.stride}, patch_size is {self.patch_size}", "patches must touch"
+            )
+
+    def fit(
+        self, exemplar: np.ndarray, *, rng: Rng = None, progress: Progress = silent
+    ) -> TextoGMMModel:
+        """Estimate the maps of all levels on a training synthesis (the poster's loop).
+
+        exemplar : (H, W, C) in [0, 1], any C. Raises TextoError where it is too small for the
+        settings. Cost: EM and search on `n_patches` patches a level and pass, so it hardly
+        grows with the exemplar.
+        """
+        exemplar = as_image(exemplar, smallest=self.patch_size).copy()
+        pictures = pyramid(exemplar, self.count_levels(exemplar.shape))
+        rngs = generator(rng).spawn(len(pictures))
+        databases = [self._database(*pair) for pair in zip(pictures, rngs, strict=True)]
+        fits = [_LevelFit(self, *pair) for pair in zip(databases, rngs, strict=True)]
+        sizes = [
+            tuple(int(np.clip(side, *TRAINING)) for side in picture.shape[:2])
+            for picture in pictures
+        ]
+        start = _start(pictures[-1], sizes[-1], rngs[-1], (False, False))
+        sweep = self._sweep(databases, sizes, "fit", progress, (False, False))
+        sweep.run(start, lambda level, number, synthesis: fits[level].learn(synthesis))
+        return TextoGMMModel(self, exemplar, tuple(fit.level() for fit in fits))
+
+    def restore(self, state: Mapping[str, Any]) -> TextoGMMModel:
+        """The model whose `state()` is `state`; TextoError where the arrays make no sense."""
+        exemplar = take(state, "exemplar", shape=(None, None, None), dtype=np.float32)
+        exemplar = as_image(exemplar, "tensor 'exemplar'", smallest=self.patch_size)
+        pictures = pyramid(exemplar, self.count_levels(exemplar.shape))
+        passes = self._passes(len(pictures)) if self.map != "identity" else [0] * len(pictures)
+        levels = tuple(
+            GmmLevel.restore(state, f"level{number}.", picture, self.patch_size, count)
+            for number, (picture, count) in enumerate(zip(pictures, passes, strict=True))
+        )
+        model = TextoGMMModel(self, exemplar, levels)
+        only(state, model.state())
+        return model
+
+    def count_levels(self, shape: tuple[int, ...]) -> int:
+        """The number of levels for an exemplar of this shape; TextoError if too many."""
+        sides = [min(shape[:2]) >> level for level in range(16)]
+        if self.n_levels is None:
+            count = max(1, sum(side >= COARSEST for side in sides))
+        else:
+            count = self.n_levels
+        fitting = sum(self._windows(shape, level) >= self.n_components for level in range(16))
+        if fitting == 0:
+            raise TextoError(
+                "exemplar",
+                f"has only {self._windows(shape, 0)} patches for n_components={self.n_components}",
+                "lower n_components or patch_size",
+            )
+        if count > fitting and self.n_levels is not None:
+            raise TextoError(
+                "n_levels",
+                f"is {count}, at most {fitting} suit an exemplar of {shape[1]}x{shape[0]} "
+                f"with patch_size={self.patch_size} and n_components={self.n_components}",
+                "lower n_levels, patch_size or n_components",
+            )
+        return min(count, fitting)
+
+    def _windows(self, shape: tuple[int, ...], level: int) -> int:
+        """How many different patches a level of the exemplar has."""
+        return int(np.prod([max(0, (side >> level) - self.patch_size + 1) for side in shape[:2]]))
+
+    def _passes(self, n_levels: int) -> list[int]:
+        """Transport passes of each level, finest first: structure is made at the coarse ones."""
+        return [max(1, self.n_iter - (n_levels - 1 - level)) for level in range(n_levels)]
+
+    def _database(self, picture: np.ndarray, rng: np.random.Generator) -> PatchLevel:
+        return patch_level(
+            picture,
+            self.patch_size,
+            n_patches=None if self.search_all else self.n_patches,
+            n_dims=self.n_dims,
+            kept_variance=self.kept_variance,
+            rng=rng,
+        )
+
+    def _sweep(
+        self,
+        databases: Sequence[PatchLevel],
+        sizes: Sequence[tuple[int, int]],
+        stage: str,
+        progress: Progress,
+        periodic: tuple[bool, bool],
+    ) -> Sweep:
+        return Sweep(
+            databases=databases,
+            sizes=sizes,
+            passes=self._passes(len(databases)),
+            stride=self.stride or max(1, self.patch_size // 4),
+            recomposition=self.recomposition,
+            device=resolve_device(self.device),
+            periodic=periodic,
+            stage=stage,
+            progress=progress,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class TextoGMMModel:
+    """A fitted TextoGMM: for each level, finest first, its patches and its plans."""
+
+    method: TextoGMM
+    exemplar: np.ndarray
+    levels: tuple[GmmLevel, ...]
+
+    def synthesize(
+        self, shape: tuple[int, int], *, rng: Rng = None, progress: Progress = silent
+    ) -> np.ndarray:
+        """New texture (height, width, C) float32 in [0, 1], of any size.
+
+        Nothing is estimated here: the plans of the fit are applied. Cost: O(h w m d / stride^2)
+        for the search among m patches in d dimensions; memory is that of a few pictures.
+        """
+        height, width = as_shape(shape)
+        periodic = TILEABLE[self.method.tileable]
+        *rngs, last = generator(rng).spawn(len(self.levels) + 1)
+        sizes = [
+            tuple(
+                side if wraps else max(side, self.method.patch_size)
+                for side, wraps in zip(size, periodic, strict=True)
+            )
+            for size in level_sizes((height, width), len(self.levels))
+        ]
+        databases = [level.database for level in self.levels]
+        start = _start(databases[-1].picture, sizes[-1], rngs[-1], periodic)
+        sweep = self.method._sweep(databases, sizes, "synthesize", progress, periodic)
+        random = self.method.map == "random"
+        result = sweep.run(
+            start,
+            lambda level, number, _: self.levels[level].transport(
+                number, rngs[level] if random else None
+            ),
+        )
+        result = result[:height, :width]
+        if self.method.finish == "sliced":
+            result = finish(result, self.exemplar, rng=last, periodic=periodic, progress=progress)
+        return np.ascontiguousarray(result)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """The exemplar and, per level, patch space, database and mixtures."""
+        state = {"exemplar": self.exemplar}
+        for number, level in enumerate(self.levels):
+            state |= level.state(f"level{number}.")
+        return state
+
+
+class _LevelFit:
+    """One level while it is being fitted: learns one plan a pass."""
+
+    def __init__(self, method: TextoGMM, database: PatchLevel, rng: np.random.Generator):
+        self._method, self._database, self._rng = method, database, rng
+        self._target: GaussianMixture | None = None
+        self._plans: list[GmmPlan] = []
+        self._converged: list[bool] = []
+
+    def learn(self, synthesis: np.ndarray):
+        """The transport of `synthesis` to the exemplar, estimated and kept."""
+        if self._method.map != "identity":
+            if self._target is None:
+                self._target = self._mixture(self._database.picture)
+            source = self._mixture(synthesis)
+            self._plans.append(gmm_plan(source, self._target))
+        level = self.level()
+        return level.transport(len(level.plans) - 1, self._rng)
+
+    def level(self) -> GmmLevel:
+        """What has been learnt so far."""
+        return GmmLevel(self._database, tuple(self._plans), tuple(self._converged))
+
+    def _mixture(self, picture: np.ndarray):
+        method = self._method
+        corners = draw_corners(picture.shape, method.patch_size, method.n_patches, self._rng)
+        patches = extract_at(picture, corners, method.patch_size)
+        fit = fit_mixture(
+            self._database.space.project(patches),
+            method.n_components,
+            rng=self._rng,
+            covariance=method.covariance,
+            n_iter=method.n_iter_em,
+        )
+        self._converged.append(fit.converged)
+        return fit.mixture
+
+
+def _start(
+    exemplar: np.ndarray,
+    size: tuple[int, int],
+    rng: np.random.Generator,
+    periodic: tuple[bool, bool],
+) -> np.ndarray:
+    """The poster's initialisation at the coarsest level: the stationary Gaussian model."""
+    mean = exemplar.mean(axis=(0, 1), dtype=np.float64)
+    return gaussian_field(texton(exemplar), mean, size, rng, periodic=periodic)

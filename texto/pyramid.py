@@ -1,0 +1,41 @@
+"""Dyadic levels of a picture: 2 x 2 means, so that coarse pixel a covers fine pixels 2a, 2a + 1."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def pyramid(image: np.ndarray, n_levels: int) -> list[np.ndarray]:
+    """[u_0, ..., u_{S-1}] : u_0 is `image` (H, W, C), each next one its 2 x 2 means.
+
+    A last odd row or column is left out of the next level, so that the block of a coarse patch
+    at a always lies inside the finer picture, at 2a. Cost: O(H W C).
+    """
+    levels = [image]
+    for _ in range(n_levels - 1):
+        levels.append(halve(levels[-1]))
+    return levels
+
+
+def halve(image: np.ndarray) -> np.ndarray:
+    """The 2 x 2 means of `image` (H, W, C): (H // 2, W // 2, C) float32."""
+    height, width = (size // 2 * 2 for size in image.shape[:2])
+    even = image[:height, :width]
+    rows = even[0::2] + even[1::2]
+    return ((rows[:, 0::2] + rows[:, 1::2]) / 4).astype(np.float32)
+
+
+def spread(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """The adjoint of `halve`: each value shared by its 2 x 2 block, zero beyond the last one."""
+    out = np.zeros((*shape, image.shape[2]), np.float32)
+    height, width = (2 * size for size in image.shape[:2])
+    out[:height, :width] = np.repeat(np.repeat(image / 4, 2, axis=0), 2, axis=1)
+    return out
+
+
+def level_sizes(shape: tuple[int, int], n_levels: int) -> list[tuple[int, int]]:
+    """Sizes of the synthesis at each level, finest first; halves are rounded up."""
+    sizes = [tuple(shape)]
+    for _ in range(n_levels - 1):
+        sizes.append(tuple(-(-size // 2) for size in sizes[-1]))
+    return sizes

@@ -1,0 +1,46 @@
+"""Every method by its name on the command line: classical, neural, and third parties'.
+
+A new method is one file in `methods/` and one line here. Other packages add theirs through the
+entry point group `texto.methods`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from importlib.metadata import entry_points
+
+from .protocols import TextoError
+
+METHODS = {
+    "gaussian": "texto.methods.gaussian:Gaussian",
+    "textogmm": "texto.methods.textogmm:TextoGMM",
+}
+
+
+def names() -> list[str]:
+    """All registered names, ours first."""
+    return [*METHODS, *(name for name in _third_party() if name not in METHODS)]
+
+
+def method_class(name: str) -> type:
+    """The dataclass of the method called `name`; TextoError with the nearest names if unknown."""
+    target = METHODS.get(name) or _third_party().get(name)
+    if target is None:
+        near = difflib.get_close_matches(name, names(), n=3) or names()
+        raise TextoError(f"method {name!r}", "is not known", f"did you mean {', '.join(near)}?")
+    module, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def name_of(method: object) -> str:
+    """The registered name of a method instance."""
+    target = f"{type(method).__module__}:{type(method).__qualname__}"
+    for name, known in {**_third_party(), **METHODS}.items():
+        if known == target:
+            return name
+    raise TextoError(target, "is not a registered method", "add it to texto.registry.METHODS")
+
+
+def _third_party() -> dict[str, str]:
+    return {entry.name: entry.value for entry in entry_points(group="texto.methods")}

@@ -1,0 +1,64 @@
+"""The coarse-to-fine sweep that every nearest-neighbour patch method makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .patch_level import PatchLevel, Transport
+from .patches import grid
+from .protocols import Progress, Step
+from .recompose import recompose
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """What a sweep needs beside its start and its maps; lists go from fine to coarse.
+
+    At each level, `passes` times: transport the patches of the synthesis, project them on the
+    exemplar's patches, average. The last correspondence of a level also builds the synthesis
+    on the next finer grid, from the exemplar's finer pixels (poster, section 6).
+    """
+
+    databases: Sequence[PatchLevel]
+    sizes: Sequence[tuple[int, int]]
+    passes: Sequence[int]
+    stride: int
+    recomposition: str
+    device: str
+    periodic: tuple[bool, bool]
+    stage: str
+    progress: Progress
+
+    def run(
+        self,
+        synthesis: np.ndarray,
+        transport_for: Callable[[int, int, np.ndarray], Transport],
+    ) -> np.ndarray:
+        """V_0 (height, width, C), from a `synthesis` at the coarsest level.
+
+        `transport_for(level, number, synthesis)` gives the map of the level's pass `number`.
+        Cost: the searches; memory is that of about three pictures of the finest size.
+        """
+        done = 0
+        for level in reversed(range(len(self.databases))):
+            database, size = self.databases[level], self.sizes[level]
+            spots = grid(size, database.patch_size, self.stride, self.periodic)
+            for number in range(self.passes[level]):
+                transport = transport_for(level, number, synthesis)
+                found = database.assign(synthesis, spots, transport, self.device)
+                done += 1
+                self.progress(Step(self.stage, level, done, sum(self.passes)))
+                if level == 0 or number + 1 < self.passes[level]:
+                    synthesis = self._recomposed(database.picture, found, spots)
+            if level:
+                finer, twice = self.databases[level - 1].picture, tuple(2 * side for side in size)
+                synthesis = self._recomposed(finer, 2 * found, spots.scaled(2, twice))
+                height, width = self.sizes[level - 1]
+                synthesis = np.ascontiguousarray(synthesis[:height, :width])
+        return synthesis
+
+    def _recomposed(self, source, corners, spots) -> np.ndarray:
+        return recompose(source, corners, spots, weighting=self.recomposition)
