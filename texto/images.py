@@ -17,8 +17,9 @@ from typing import BinaryIO, Literal
 
 import numpy as np
 
-from . import _decode, _encode, _png, files
-from ._samples import Samples, Source
+from . import files
+from .codecs import decode, encode, png
+from .codecs.samples import Samples, Source
 from .protocols import TextoError, TextoWarning
 
 Alpha = Literal["refuse", "ignore", "white"]
@@ -26,7 +27,7 @@ PathLike = str | os.PathLike
 
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 512 << 20
-SUFFIXES = tuple(_encode.ENCODERS)
+SUFFIXES = tuple(encode.ENCODERS)
 ALPHAS = ("refuse", "ignore", "white")
 
 
@@ -85,9 +86,9 @@ def read_text(path: PathLike) -> dict[str, str]:
     """
     what = _name(path)
     with _regular_file(path) as file:
-        if file.read(len(_png.SIGNATURE)) != _png.SIGNATURE:
+        if file.read(len(png.SIGNATURE)) != png.SIGNATURE:
             return {}
-        found, skipped = _png.texts(file, what)
+        found, skipped = png.texts(file, what)
     if skipped:
         note = f"{what}: {skipped} text chunks are damaged or too long and left out"
         warnings.warn(note, TextoWarning, stacklevel=2)
@@ -111,14 +112,14 @@ def write_image(
     shapes, depths and suffixes, values that are not finite, and where the disk refuses.
     """
     suffix = Path(path).suffix.lower()
-    if suffix not in _encode.ENCODERS:
+    if suffix not in encode.ENCODERS:
         raise TextoError(_name(path), f"has the suffix {suffix!r}", f"use {', '.join(SUFFIXES)}")
-    encoder, depths = _encode.ENCODERS[suffix]
+    encoder, depths = encode.ENCODERS[suffix]
     if bits not in depths:
         remedy = f"choose from {', '.join(map(str, depths))}, or another format"
         raise TextoError("bits", f"is {bits!r}, which {suffix} cannot hold", remedy)
     files.check_writable(path, force=force)
-    data = _encode.encoded(_name(path), encoder, _encode.quantised(image, bits), text)
+    data = encode.encoded(_name(path), encoder, encode.quantised(image, bits), text)
     with files.replacing(path) as file:
         file.write(data)
 
@@ -127,7 +128,7 @@ def encode_png(image: np.ndarray, *, bits: int = 8, text: Mapping[str, str] | No
     """The bytes that `write_image` writes for a PNG of 8 or 16 `bits`."""
     if bits not in (8, 16):
         raise TextoError("bits", f"is {bits!r}, which PNG cannot hold", "choose from 8, 16")
-    return _encode.encoded("PNG", _encode.png, _encode.quantised(image, bits), text)
+    return encode.encoded("PNG", encode.png, encode.quantised(image, bits), text)
 
 
 # Reading
@@ -139,7 +140,7 @@ def _open(path: PathLike, alpha: str, max_pixels: int, max_bytes: int) -> tuple[
         raise TextoError("alpha", f"is {alpha!r}", f"choose from {', '.join(ALPHAS)}")
     what = _name(path)
     source = Source(what, _contents(path, max_bytes), max_pixels)
-    samples = _decode.decode(source)
+    samples = decode.decode(source)
     del source  # the pixels may need its place
     notes = list(samples.notes)
     try:

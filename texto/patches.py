@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-Span = slice | np.ndarray
+Run = tuple[slice, slice]
 
 BLOCK = 1 << 22  # floats of patch data in memory at a time
 
@@ -100,33 +101,44 @@ def coverage(grid: Grid, window: np.ndarray | None = None) -> np.ndarray:
     return np.outer(*(axis.astype(np.float32) for axis in axes))
 
 
-def offsets(grid: Grid) -> Iterator[tuple[int, int, Span, Span]]:
+def offsets(grid: Grid) -> Iterator[tuple[int, int, list[Run], list[Run]]]:
     """For each offset (i, j) in a patch: the rows and columns that it falls on, over the grid."""
-    columns = [_span((grid.columns + j) % grid.shape[1]) for j in range(grid.patch_size)]
+    columns = [_runs((grid.columns + j) % grid.shape[1]) for j in range(grid.patch_size)]
     for i in range(grid.patch_size):
-        rows = _span((grid.rows + i) % grid.shape[0])
+        rows = _runs((grid.rows + i) % grid.shape[0])
         for j in range(grid.patch_size):
             yield i, j, rows, columns[j]
 
 
-def add_at(image: np.ndarray, rows: Span, columns: Span, values: np.ndarray) -> None:
+def add_at(image: np.ndarray, rows: list[Run], columns: list[Run], values: np.ndarray) -> None:
     """Add `values` (R, S, C) to `image` at all pairs of rows and columns, none twice."""
-    if isinstance(rows, slice) and isinstance(columns, slice):
-        image[rows, columns] += values
-    else:
-        image[_indices(rows)[:, None], _indices(columns)] += values
+    for place_rows, part_rows in rows:
+        for place_columns, part_columns in columns:
+            image[place_rows, place_columns] += values[part_rows, part_columns]
 
 
-def _span(indices: np.ndarray) -> Span:
-    """`indices` as a slice where they are evenly spaced: slices add several times faster."""
+def take_at(image: np.ndarray, rows: list[Run], columns: list[Run]) -> np.ndarray:
+    """The values (R, S, C) of `image` at all pairs of rows and columns: `add_at`'s adjoint."""
+    taken = np.empty((rows[-1][1].stop, columns[-1][1].stop, image.shape[2]), image.dtype)
+    for place_rows, part_rows in rows:
+        for place_columns, part_columns in columns:
+            taken[part_rows, part_columns] = image[place_rows, place_columns]
+    return taken
+
+
+def _runs(indices: np.ndarray) -> list[Run]:
+    """`indices` cut into evenly spaced runs: pairs of slices, of places and of their numbers.
+
+    A grid has one run, or two where it wraps round or its last patch is moved inwards. Slices
+    add several times faster than index arrays.
+    """
     steps = np.diff(indices)
-    if len(steps) == 0 or (steps[0] > 0 and (steps == steps[0]).all()):
-        return slice(indices[0], indices[-1] + 1, steps[0] if len(steps) else 1)
-    return indices
-
-
-def _indices(span: Span) -> np.ndarray:
-    return np.arange(span.start, span.stop, span.step) if isinstance(span, slice) else span
+    regular = steps[0] if len(steps) and steps[0] > 0 else 1
+    starts = [0, *(np.flatnonzero(steps != regular) + 1), len(indices)]
+    return [
+        (slice(indices[start], indices[end - 1] + 1, regular), slice(start, end))
+        for start, end in pairwise(starts)
+    ]
 
 
 def all_corners(shape: tuple[int, int], patch_size: int) -> np.ndarray:

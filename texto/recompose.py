@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .patches import Grid, add_at, coverage, offsets
+from .patches import Grid, add_at, coverage, offsets, take_at
 
 WEIGHTINGS = ("mean", "gaussian", "robust")
 SOFTEST = 1e-3  # squared colour distance under which robust weights stop growing
@@ -50,7 +50,7 @@ def _reweighted(
     """One step of iteratively re-weighted least squares around `mean`."""
     total = np.zeros((*grid.shape, source.shape[2] + 1), np.float32)
     for _, _, rows, columns, values in _pixels(source, corners, grid):
-        squares = np.square(values - mean[rows][:, columns]).sum(axis=2, keepdims=True)
+        squares = np.square(values - take_at(mean, rows, columns)).sum(axis=2, keepdims=True)
         weight = (squares + SOFTEST) ** (EXPONENT / 2 - 1)
         add_at(total, rows, columns, np.concatenate([values * weight, weight], axis=2))
     return total[:, :, :-1] / total[:, :, -1:]

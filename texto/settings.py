@@ -39,28 +39,31 @@ class Setting:
             words = " | ".join(self.choices)
         elif self.kind is bool:
             words = "true | false"
+        elif self.kind is str:
+            words = "text"
         else:
             words = "an integer" if self.kind is int else "a number"
             if self.low is not None and self.high is not None:
                 words += f" from {self.low:g} to {self.high:g}"
             elif self.low is not None:
                 words += f", at least {self.low:g}"
+            elif self.high is not None:
+                words += f", at most {self.high:g}"
         return words + (" | none" if self.optional else "")
 
     def accepts(self, value: Any) -> bool:
         """Whether `value` has the right type and lies in the range."""
         if value is None:
             return self.optional
-        if self.kind is float and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
-        if type(value) is not self.kind:
+        whole = self.kind is float and type(value) is int
+        if type(value) is not self.kind and not whole:
             return False
         if self.choices:
             return value in self.choices
         if self.kind in (int, float):
             low = -math.inf if self.low is None else self.low
             high = math.inf if self.high is None else self.high
-            return math.isfinite(value) and low <= value <= high
+            return low <= value <= high and abs(value) < math.inf
         return True
 
     def parse(self, text: str) -> Any:

@@ -11,6 +11,9 @@ from .patch_level import PatchLevel, Transport
 from .patches import grid
 from .protocols import Progress, Step
 from .recompose import recompose
+from .transport.sliced import PATCH_SIZE, sliced_transport
+
+START_STEPS = 6  # times as many sliced steps on the start as between passes
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,7 +21,8 @@ class Sweep:
     """What a sweep needs beside its start and its maps; lists go from fine to coarse.
 
     At each level, `passes` times: transport the patches of the synthesis, project them on the
-    exemplar's patches, average. The last correspondence of a level also builds the synthesis
+    exemplar's patches, average; between passes, `n_iter_sliced` steps of sliced transport. The
+    last correspondence of a level also builds the synthesis
     on the next finer grid, from the exemplar's finer pixels (poster, section 6).
     """
 
@@ -28,6 +32,7 @@ class Sweep:
     stride: int
     recomposition: str
     device: str
+    n_iter_sliced: int
     periodic: tuple[bool, bool]
     stage: str
     progress: Progress
@@ -36,6 +41,8 @@ class Sweep:
         self,
         synthesis: np.ndarray,
         transport_for: Callable[[int, int, np.ndarray], Transport],
+        *,
+        rng: np.random.Generator,
     ) -> np.ndarray:
         """V_0 (height, width, C), from a `synthesis` at the coarsest level.
 
@@ -43,6 +50,8 @@ class Sweep:
         Cost: the searches; memory is that of about three pictures of the finest size.
         """
         done = 0
+        synthesis = synthesis.copy()
+        self._flow(synthesis, self.databases[-1].picture, START_STEPS * self.n_iter_sliced, rng)
         for level in reversed(range(len(self.databases))):
             database, size = self.databases[level], self.sizes[level]
             spots = grid(size, database.patch_size, self.stride, self.periodic)
@@ -53,6 +62,8 @@ class Sweep:
                 self.progress(Step(self.stage, level, done, sum(self.passes)))
                 if level == 0 or number + 1 < self.passes[level]:
                     synthesis = self._recomposed(database.picture, found, spots)
+                if number + 1 < self.passes[level]:
+                    self._flow(synthesis, database.picture, self.n_iter_sliced, rng)
             if level:
                 finer, twice = self.databases[level - 1].picture, tuple(2 * side for side in size)
                 synthesis = self._recomposed(finer, 2 * found, spots.scaled(2, twice))
@@ -62,3 +73,16 @@ class Sweep:
 
     def _recomposed(self, source, corners, spots) -> np.ndarray:
         return recompose(source, corners, spots, weighting=self.recomposition)
+
+    def _flow(
+        self, synthesis: np.ndarray, exemplar: np.ndarray, steps: int, rng: np.random.Generator
+    ) -> None:
+        """Sliced-transport steps towards the exemplar, in place, where patches fit at all.
+
+        A single sample of a coarse Gaussian field is far from the mean statistics that the
+        maps were learnt for, and averaging takes contrast away with every pass.
+        """
+        if steps and min(*synthesis.shape[:2], *exemplar.shape[:2]) >= PATCH_SIZE:
+            flow = sliced_transport(exemplar, rng=rng)
+            for _ in range(steps):
+                flow.step(synthesis, rng=rng, stride=2, periodic=self.periodic)

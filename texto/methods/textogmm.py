@@ -26,6 +26,7 @@ from ..transport.gmm_map import GmmPlan, gmm_plan
 from .gaussian import TILEABLE
 
 COARSEST = 32  # pixels: the shortest side that an automatic coarsest level may have
+LEAST_SEARCHED = 64  # patches: with fewer the coarsest level has nothing to choose from
 TRAINING = (128, 256)  # pixels: least and greatest side of the synthesis that `fit` learns from
 
 
@@ -37,7 +38,10 @@ class TextoGMM:
     of the exemplar are modelled by Gaussian mixtures; the map of the optimal plan between them
     corrects the synthesis, whose patches are then replaced by their nearest neighbours in the
     exemplar and averaged; the same correspondence on the next finer grid carries it up.
-    `n_iter=1, finish="none", recomposition="mean"` is the published form.
+    Beyond the published form, sliced-transport steps keep the statistics between passes, the
+    coarse levels are passed several times, the search sees a share of the patches, and a
+    finishing pass takes the blur of averaging away. The published form is
+    `n_iter=1, n_iter_sliced=0, search_share=1, finish="none"`.
     """
 
     patch_size: int = setting(8, "side of a patch in pixels, at every level", low=2, high=64)
@@ -51,8 +55,20 @@ class TextoGMM:
     n_iter: int = setting(
         4, "transport passes at the coarsest level, one fewer at each finer one", low=1, high=100
     )
+    n_iter_sliced: int = setting(
+        5,
+        "sliced-transport steps between passes, six times as many on the start; 0: none",
+        low=0,
+        high=1000,
+    )
     n_patches: int = setting(
         10_000, "random patches for EM and for the search", low=2, high=10_000_000
+    )
+    search_share: float = setting(
+        0.25,
+        "largest share of a level's patches in the search; near 1 the result copies the exemplar",
+        low=0.001,
+        high=1,
     )
     search_all: bool = setting(False, "search among all patches of the exemplar")
     n_dims: int | None = setting(
@@ -105,7 +121,7 @@ class TextoGMM:
         """
         exemplar = as_image(exemplar, smallest=self.patch_size).copy()
         pictures = pyramid(exemplar, self.count_levels(exemplar.shape))
-        rngs = generator(rng).spawn(len(pictures))
+        *rngs, last = generator(rng).spawn(len(pictures) + 1)
         databases = [self._database(*pair) for pair in zip(pictures, rngs, strict=True)]
         fits = [_LevelFit(self, *pair) for pair in zip(databases, rngs, strict=True)]
         sizes = [
@@ -114,7 +130,7 @@ class TextoGMM:
         ]
         start = _start(pictures[-1], sizes[-1], rngs[-1], (False, False))
         sweep = self._sweep(databases, sizes, "fit", progress, (False, False))
-        sweep.run(start, lambda level, number, synthesis: fits[level].learn(synthesis))
+        sweep.run(start, lambda level, number, synthesis: fits[level].learn(synthesis), rng=last)
         return TextoGMMModel(self, exemplar, tuple(fit.level() for fit in fits))
 
     def restore(self, state: Mapping[str, Any]) -> TextoGMMModel:
@@ -166,11 +182,19 @@ class TextoGMM:
         return patch_level(
             picture,
             self.patch_size,
-            n_patches=None if self.search_all else self.n_patches,
+            n_patches=self._count_searched(picture.shape),
             n_dims=self.n_dims,
             kept_variance=self.kept_variance,
             rng=rng,
         )
+
+    def _count_searched(self, shape: tuple[int, ...]) -> int:
+        """How many patches of a level the search uses."""
+        windows = self._windows(shape, 0)
+        if self.search_all:
+            return windows
+        least = min(LEAST_SEARCHED, windows)
+        return max(least, min(self.n_patches, int(self.search_share * windows)))
 
     def _sweep(
         self,
@@ -186,6 +210,7 @@ class TextoGMM:
             passes=self._passes(len(databases)),
             stride=self.stride or max(1, self.patch_size // 4),
             recomposition=self.recomposition,
+            n_iter_sliced=self.n_iter_sliced,
             device=resolve_device(self.device),
             periodic=periodic,
             stage=stage,
@@ -228,6 +253,7 @@ class TextoGMMModel:
             lambda level, number, _: self.levels[level].transport(
                 number, rngs[level] if random else None
             ),
+            rng=last,
         )
         result = result[:height, :width]
         if self.method.finish == "sliced":

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
-from ._samples import RESAVE
-from .protocols import TextoError
+from ..protocols import TextoError
+from .samples import RESAVE
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GREY, COLOUR, PALETTE = 0, 2, 3  # colour types; + 4 with alpha

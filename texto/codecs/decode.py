@@ -18,16 +18,16 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image, ImageFile
 
-from . import _png, _tiff
-from ._samples import CMYK, RESAVE, SEVERAL, Samples, Source, split
-from .protocols import TextoError
+from ..protocols import TextoError
+from . import png, tiff
+from .samples import CMYK, RESAVE, SEVERAL, Samples, Source, split
 
 CONVERT = "convert it to an RGB or grey PNG first"
 _LOCK = threading.RLock()
 _LOGGERS = ("tifffile", "PIL.ImageFile", "PIL.PngImagePlugin", "PIL.TiffImagePlugin")
 
 _MAGIC = {
-    _png.SIGNATURE: "PNG",
+    png.SIGNATURE: "PNG",
     b"\xff\xd8\xff": "JPEG",
     b"GIF87a": "GIF",
     b"GIF89a": "GIF",
@@ -70,7 +70,7 @@ def decode(source: Source) -> Samples:
         raise TextoError(
             source.what, "is not a supported image", "give a PNG, JPEG, WebP, BMP, TIFF or GIF"
         )
-    decoder = {"PNG": _decode_png, "TIFF": _tiff.decode}.get(kind, _decode_pillow)
+    decoder = {"PNG": _decode_png, "TIFF": tiff.decode}.get(kind, _decode_pillow)
     try:
         with _leash():
             return decoder(source)
@@ -102,9 +102,9 @@ def _leash() -> Iterator[None]:
 
 
 def _decode_png(source: Source) -> Samples:
-    first = _png.header(source.data, source.what)
+    first = png.header(source.data, source.what)
     source.check_size(first.width, first.height)
-    parts = _png.parts(source.data, source.what)
+    parts = png.parts(source.data, source.what)
     if parts.depth == 16:
         samples = split(_decode_png16(parts.essential), 65535.0)
     else:

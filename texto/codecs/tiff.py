@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from ._samples import CMYK, RESAVE, SEVERAL, Samples, Source, split
-from .protocols import TextoError
+from ..protocols import TextoError
+from .samples import CMYK, RESAVE, SEVERAL, Samples, Source, split
 
 # Colour models: what a sample means. YCbCr only as JPEG, which decodes to RGB.
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 1, 2, 3, 5, 6

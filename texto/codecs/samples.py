@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .protocols import TextoError
+from ..protocols import TextoError
 
 RESAVE = "save the picture again, or get a fresh copy of it"
 SEVERAL = "holds several frames or pages; the first is used"

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from . import _png
-from .protocols import TextoError
+from ..protocols import TextoError
+from .png import with_text
 
 
 def quantised(image: np.ndarray, bits: int) -> np.ndarray:
@@ -55,7 +55,7 @@ def png(values: np.ndarray, text: Mapping[str, str]) -> bytes:
     """A PNG of `values`, uint8 or uint16, with `text` as chunks."""
     import imagecodecs
 
-    return _png.with_text(imagecodecs.png_encode(values), text)
+    return with_text(imagecodecs.png_encode(values), text)
 
 
 def _tiff(values: np.ndarray, text: Mapping[str, str]) -> bytes:
