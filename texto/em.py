@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .gmm import GaussianMixture
+from .threads import mapped
 
 REGULARISATION = 1e-3  # share of the mean variance added to every covariance
 FLOOR = 1e-8  # variance below one grey level of 8 bits, so that constant pictures work
@@ -88,11 +89,12 @@ def _maximise(
     points: np.ndarray, shares: np.ndarray, ridge: float, diagonal: bool
 ) -> GaussianMixture:
     """The mixture that maximises the expected likelihood under `shares` (n, K)."""
-    counts = shares.sum(axis=0, dtype=np.float64)
     dimension = points.shape[1]
+    counts = shares.sum(axis=0, dtype=np.float64)
     means = np.zeros((shares.shape[1], dimension))
     covariances = np.empty((shares.shape[1], *([dimension] if diagonal else [dimension] * 2)))
-    for k in range(shares.shape[1]):
+
+    def moments(k: int) -> None:
         # In tens of dimensions nearly every point belongs to one component only.
         members = np.flatnonzero(shares[:, k] > NEGLIGIBLE)
         share = shares[members, k].astype(np.float64)
@@ -105,4 +107,7 @@ def _maximise(
         else:
             own *= np.sqrt(share)[:, None]
             covariances[k] = own.T @ own / total + ridge * np.eye(dimension)
+
+    for _ in mapped(moments, range(len(counts))):
+        pass
     return GaussianMixture(counts / counts.sum(), means, covariances)

@@ -12,6 +12,7 @@ import numpy as np
 
 from .protocols import Progress, Step, silent
 from .pyramid import halve
+from .threads import single_blas
 from .transport.sliced import PATCH_SIZE, sliced_transport
 
 
@@ -27,6 +28,7 @@ class Schedule:
     gain: float = 1.0
 
 
+@single_blas()
 def finish(
     image: np.ndarray,
     exemplar: np.ndarray,

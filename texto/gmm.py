@@ -7,6 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
+from .threads import mapped
+
 
 @dataclass(frozen=True, eq=False)
 class GaussianMixture:
@@ -50,9 +52,14 @@ class GaussianMixture:
         """(n, K) float32: log weights[k] + log N(points[i]; means[k], covariances[k])."""
         whitening, offsets, constants = self._whitened
         scores = np.empty((len(points), self.n_components), np.float32)
-        for k, (matrix, offset) in enumerate(zip(whitening, offsets, strict=True)):
-            white = (points * matrix if self.diagonal else points @ matrix) - offset
+
+        def score(k: int) -> None:
+            white = points * whitening[k] if self.diagonal else points @ whitening[k]
+            white -= offsets[k]
             scores[:, k] = constants[k] - 0.5 * np.einsum("nd,nd->n", white, white)
+
+        for _ in mapped(score, range(self.n_components)):
+            pass
         return scores
 
     @cached_property

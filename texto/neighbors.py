@@ -8,8 +8,9 @@ from functools import cache
 import numpy as np
 
 from .protocols import TextoError, TextoWarning
+from .threads import mapped, single_blas
 
-QUERIES = 1 << 14  # queries handed to the library at a time
+QUERIES = 1 << 13  # queries that a thread hands to the library at a time
 SCORES = 1 << 23  # entries of the blocked fallback's score matrix
 
 
@@ -22,7 +23,7 @@ def resolve_device(device: str) -> str:
     if device == "cpu" or (device == "auto" and _gpus() == 0):
         return "cpu"
     kind, _, number = ("cuda" if device == "auto" else device).partition(":")
-    if kind != "cuda" or not (number or "0").isdigit():
+    if kind != "cuda" or not (number or "0").isdecimal():
         raise TextoError(
             f"device {device!r}", "cannot run this search", "use auto, cpu, cuda or cuda:0"
         )
@@ -56,21 +57,28 @@ class Neighbors:
         database = points - self._centre
         self._biased = bias is not None
         if bias is not None:
+            if not np.isfinite(bias).all():
+                raise ValueError("bias must be finite")
             extra = np.sqrt(np.max(bias) - np.asarray(bias, np.float64))
             database = np.column_stack([database, extra])
-        self._index = _index(np.ascontiguousarray(database, np.float32), resolve_device(device))
+        device = resolve_device(device)
+        self._index = _index(np.ascontiguousarray(database, np.float32), device)
+        self._map = mapped if device == "cpu" else map  # a GPU index serves one thread
 
     def search(self, queries: np.ndarray) -> np.ndarray:
         """(n,) int64: for each of `queries` (n, d) the number of its neighbour in `points`."""
         if queries.ndim != 2 or queries.shape[1] != self.dimension:
             raise ValueError(f"queries must be (n, {self.dimension}), got {queries.shape}")
-        found = np.empty(len(queries), np.int64)
-        for start in range(0, len(queries), QUERIES):
+
+        def answer(start: int) -> np.ndarray:
             block = queries[start : start + QUERIES] - self._centre
             if self._biased:
                 block = np.column_stack([block, np.zeros(len(block), np.float32)])
-            labels = self._index(np.ascontiguousarray(block, np.float32))
-            found[start : start + QUERIES] = labels
+            return self._index(np.ascontiguousarray(block, np.float32))
+
+        with single_blas():
+            parts = self._map(answer, range(0, len(queries), QUERIES))
+            found = np.concatenate([np.empty(0, np.int64), *parts])
         if found.size and found.min() < 0:  # FAISS answers -1 to a query with NaN
             raise ValueError("queries must be finite")
         return found
@@ -88,7 +96,12 @@ def _index(database: np.ndarray, device: str):
         settings.device = int(device.partition(":")[2])
         index = faiss.GpuIndexFlatL2(_gpu_resources(), database.shape[1], settings)
     index.add(database)
-    return lambda queries: index.search(queries, 1)[1][:, 0]
+
+    def search(queries: np.ndarray) -> np.ndarray:
+        faiss.omp_set_num_threads(1)  # of this thread alone: the threads are ours
+        return index.search(queries, 1)[1][:, 0]
+
+    return search
 
 
 class _Blocked:

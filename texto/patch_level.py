@@ -12,6 +12,8 @@ from .neighbors import Neighbors
 from .patch_space import PatchSpace, principal_space
 from .patches import Grid, all_corners, extract, extract_at
 
+QUERIES = 1 << 15  # points searched at a time
+
 Transport = Callable[[np.ndarray], np.ndarray]
 
 
@@ -41,13 +43,16 @@ class PatchLevel:
 
         Each patch of `synthesis` (H', W', C) is transported in patch space, (n, d) -> (n, d),
         and takes its nearest neighbour among the database (poster, section 6). Works in bands
-        of patches. Cost: O(n m d).
+        of patches, gathered for the search, which likes many queries. Cost: O(n m d).
         """
         found = np.empty((len(spots), 2), np.int32)
         index = self.neighbors(device)
+        waiting, first = [], 0
         for band, part in spots.blocks(synthesis.shape[2]):
-            points = transport(self.space.project(extract(synthesis, band)))
-            found[part] = self.corners[index.search(points)]
+            waiting.append(transport(self.space.project(extract(synthesis, band))))
+            if part.stop - first >= QUERIES or part.stop == len(spots):
+                found[first : part.stop] = self.corners[index.search(np.concatenate(waiting))]
+                waiting, first = [], part.stop
         return found
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 Run = tuple[slice, slice]
 
-BLOCK = 1 << 22  # floats of patch data in memory at a time
+BLOCK = 1 << 20  # floats of patch data in memory at a time
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,6 +22,7 @@ from ..pyramid import level_sizes, pyramid
 from ..recompose import WEIGHTINGS
 from ..settings import check_settings, setting
 from ..sweep import Sweep
+from ..threads import single_blas
 from ..transport.gmm_map import GmmPlan, gmm_plan
 from .gaussian import TILEABLE
 
@@ -65,7 +66,7 @@ class TextoGMM:
         10_000, "random patches for EM and for the search", low=2, high=10_000_000
     )
     search_share: float = setting(
-        0.25,
+        0.2,
         "largest share of a level's patches in the search; near 1 the result copies the exemplar",
         low=0.001,
         high=1,
@@ -78,7 +79,7 @@ class TextoGMM:
         0.99, "share of the patches' variance that the patch space keeps", low=0.01, high=1
     )
     covariance: str = setting("full", "covariances of the mixtures", choices=("full", "diag"))
-    n_iter_em: int = setting(20, "EM steps at most", low=1, high=10_000)
+    n_iter_em: int = setting(15, "EM steps at most", low=1, high=10_000)
     map: str = setting(
         "barycentric",
         "how a patch follows the plan; identity: not at all, for comparison",
@@ -110,6 +111,7 @@ class TextoGMM:
                 "stride", f"is {self.stride}, patch_size is {self.patch_size}", "patches must touch"
             )
 
+    @single_blas()
     def fit(
         self, exemplar: np.ndarray, *, rng: Rng = None, progress: Progress = silent
     ) -> TextoGMMModel:
@@ -130,7 +132,7 @@ class TextoGMM:
         ]
         start = _start(pictures[-1], sizes[-1], rngs[-1], (False, False))
         sweep = self._sweep(databases, sizes, "fit", progress, (False, False))
-        sweep.run(start, lambda level, number, synthesis: fits[level].learn(synthesis), rng=last)
+        sweep.run(start, lambda level, _, synthesis: fits[level].learn(synthesis), rng=last)
         return TextoGMMModel(self, exemplar, tuple(fit.level() for fit in fits))
 
     def restore(self, state: Mapping[str, Any]) -> TextoGMMModel:
@@ -226,6 +228,7 @@ class TextoGMMModel:
     exemplar: np.ndarray
     levels: tuple[GmmLevel, ...]
 
+    @single_blas()
     def synthesize(
         self, shape: tuple[int, int], *, rng: Rng = None, progress: Progress = silent
     ) -> np.ndarray:

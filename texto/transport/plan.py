@@ -23,10 +23,16 @@ def exact_plan(source: np.ndarray, target: np.ndarray, cost: np.ndarray) -> np.n
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        plan = ot.emd(source, target, np.asarray(cost, np.float64), numItermax=ITERATIONS)
+        plan = ot.emd(source, target, _unit(cost), numItermax=ITERATIONS)
     if not np.isclose(plan.sum(), 1, atol=1e-6):
         raise ValueError("the solver found no plan with these marginals")
     return plan
+
+
+def _unit(cost: np.ndarray) -> np.ndarray:
+    """`cost` moved to [0, 1]: the solver's tolerances are absolute, the plan stays the same."""
+    shifted = np.asarray(cost, np.float64) - cost.min()
+    return shifted / max(shifted.max(), np.finfo(np.float64).tiny)
 
 
 def _marginal(weights: np.ndarray, size: int) -> np.ndarray:

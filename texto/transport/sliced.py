@@ -13,11 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..patches import Grid, coverage, extract, extract_at, fold
+from ..threads import mapped
 
 PATCH_SIZE = 7
 SAMPLES = 1 << 13  # patches from which a one-dimensional distribution is estimated
 KNOTS = 1 << 10  # entries of the table of a one-dimensional map
-WHITENING = 0.3  # 0: plain directions; 1: all of unit variance, where noise takes over
+WHITENING = 0.15  # 0: plain directions; 1: all of unit variance, where noise takes over
 RIDGE = 1e-4  # of the mean variance
 
 
@@ -57,8 +58,10 @@ class SlicedTransport:
         displace = _displacement(_sample(image, rng) @ forth, self.sample @ forth)
         spots = _random_grid(image.shape[:2], stride, rng, periodic)
         total = np.zeros_like(image)
-        for band, _ in spots.blocks(image.shape[2]):
-            fold(total, displace(extract(image, band) @ forth) @ back, band)
+        bands = [band for band, _ in spots.blocks(image.shape[2])]
+        moves = mapped(lambda band: displace(extract(image, band) @ forth) @ back, bands)
+        for band, move in zip(bands, moves, strict=True):
+            fold(total, move, band)
         total *= (gain / np.maximum(coverage(spots), 1))[:, :, None]
         image += total
 
@@ -91,7 +94,7 @@ def _displacement(source: np.ndarray, target: np.ndarray) -> Callable[[np.ndarra
     Each map is a table over evenly spaced values, so applying it needs no sort and no search,
     and large pictures cost no more per pixel than small ones.
     """
-    source, target = np.sort(source, axis=0), np.sort(target, axis=0)
+    source, target = mapped(lambda values: np.sort(values, axis=0), (source, target))
     low, high = source[0], source[-1]
     scale = (KNOTS - 1) / np.maximum(high - low, 1e-6)
     table = np.empty((source.shape[1], KNOTS + 1), np.float32)

@@ -1,0 +1,240 @@
+"""Speed of texto on this machine: `make bench`, or `python benchmarks/run.py NAME ...`.
+
+Every figure is measured here and now, next to the baseline that it is a ratio of. Times are the
+best of three runs, except the large synthesis, which runs once in a process of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+EXEMPLAR = ROOT / "data" / "woven.png"  # 256 x 256, colour
+
+
+def best(work: Callable[[], object], runs: int = 3) -> float:
+    """The shortest of `runs` times of `work`, in seconds."""
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def line(what: str, seconds: float, note: str = "") -> None:
+    """One row of the table."""
+    print(f"  {what:<44} {seconds:8.3f} s   {note}", flush=True)
+
+
+def search() -> None:
+    """Nearest neighbours against a plain matrix product of the same size, and without FAISS."""
+    from texto.neighbors import Neighbors, _Blocked
+
+    rng = np.random.default_rng(0)
+    n, m, d = 65_536, 10_000, 48
+    queries = rng.standard_normal((n, d), dtype=np.float32)
+    points = rng.standard_normal((m, d), dtype=np.float32)
+    scores = np.empty((1024, m), np.float32)
+
+    def product():
+        for start in range(0, n, len(scores)):
+            np.matmul(queries[start : start + len(scores)], points.T, out=scores)
+
+    index, blocked = Neighbors(points, device="cpu"), _Blocked(points)
+    plain, ours, fallback = (
+        best(product),
+        best(lambda: index.search(queries)),
+        best(lambda: blocked(queries)),
+    )
+    rate = 2 * n * m * d / 1e9
+    print(f"search: {n} queries, {m} points, {d} dimensions")
+    line("matrix product alone (baseline)", plain, f"{rate / plain:.0f} GFLOP/s")
+    line("Neighbors, FAISS", ours, f"{plain / ours:.2f} of the product's rate")
+    line("Neighbors, without FAISS", fallback, f"{plain / fallback:.2f} of the product's rate")
+
+
+def em() -> None:
+    """Our EM against scikit-learn's, the same steps on the same patches."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import GaussianMixture
+
+    from texto.em import REGULARISATION, fit_mixture
+    from texto.images import read_image
+    from texto.patch_level import patch_level
+
+    level = patch_level(
+        read_image(EXEMPLAR),
+        8,
+        n_patches=10_000,
+        n_dims=48,
+        kept_variance=0.99,
+        rng=np.random.default_rng(0),
+    )
+    points, steps = level.points, 15
+    estimator = GaussianMixture(
+        10,
+        max_iter=steps,
+        tol=0,
+        init_params="k-means++",
+        reg_covar=REGULARISATION * float(points.var(axis=0).mean()),
+        random_state=0,
+    )
+
+    def theirs():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            estimator.fit(points)
+
+    def ours():
+        fit_mixture(points, 10, rng=np.random.default_rng(0), n_iter=steps, tolerance=-1)
+
+    slow, fast = best(theirs), best(ours)
+    print(f"EM: {len(points)} patches, {points.shape[1]} dimensions, 10 components, {steps} steps")
+    line("scikit-learn (baseline)", slow)
+    line("texto.em", fast, f"{slow / fast:.1f} times as fast")
+
+
+def stages() -> None:
+    """Fit of 256 x 256, synthesis and finish of 512 x 512, at the defaults."""
+    import texto
+
+    exemplar = texto.read_image(EXEMPLAR)
+    method = texto.TextoGMM(finish="none")
+    model = method.fit(exemplar, rng=0)
+    print("TextoGMM at the defaults: exemplar 256 x 256, result 512 x 512")
+    fit = best(lambda: method.fit(exemplar, rng=0))
+    synthesis = best(lambda: model.synthesize((512, 512), rng=0))
+    result = model.synthesize((512, 512), rng=0)
+    finish = best(lambda: texto_finish(result, exemplar), runs=2)
+    line("fit", fit)
+    line("synthesis from the fitted model", synthesis)
+    line("both", fit + synthesis, "goal: 6 s on two cores")
+    line("finishing pass", finish, "goal: 5 s on two cores")
+    profile(model)
+
+
+def texto_finish(image: np.ndarray, exemplar: np.ndarray) -> np.ndarray:
+    """The finishing pass at its defaults."""
+    from texto.finish import finish
+
+    return finish(image, exemplar, rng=np.random.default_rng(0))
+
+
+def profile(model) -> None:
+    """Where the time of one synthesis goes, stage by stage."""
+    from texto import neighbors, patch_level, patch_space, sweep
+    from texto.methods import textogmm
+
+    spent: dict[str, float] = {}
+    places = {
+        "search": (neighbors.Neighbors, "search"),
+        "index": (patch_level.PatchLevel, "neighbors"),
+        "extraction": (patch_level, "extract"),
+        "projection": (patch_space.PatchSpace, "project"),
+        "recomposition and upsampling": (sweep, "recompose"),
+        "sliced transport between passes": (sweep.Sweep, "_flow"),
+        "initialisation": (textogmm, "_start"),
+    }
+    originals = {name: getattr(*place) for name, place in places.items()}
+
+    def timed(name):
+        def work(*args, **kwargs):
+            start = time.perf_counter()
+            try:
+                return originals[name](*args, **kwargs)
+            finally:
+                spent[name] = spent.get(name, 0.0) + time.perf_counter() - start
+
+        return work
+
+    for name, (owner, attribute) in places.items():
+        setattr(owner, attribute, timed(name))
+    start = time.perf_counter()
+    model.synthesize((512, 512), rng=0)
+    total = time.perf_counter() - start
+    for name, (owner, attribute) in places.items():
+        setattr(owner, attribute, originals[name])
+    for name, seconds in sorted(spent.items(), key=lambda item: -item[1]):
+        line(f"  synthesis: {name}", seconds, f"{seconds / total:.0%}")
+
+
+LARGE = """
+import resource, sys, time
+import texto
+model = texto.load(sys.argv[1])
+model.synthesize((256, 256), rng=0)
+side = int(sys.argv[2])
+start = time.perf_counter()
+model.synthesize((side, side), rng=0)
+seconds = time.perf_counter() - start
+print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def growth() -> None:
+    """Time and memory a pixel, 512 x 512 against 4096 x 4096, from a saved model."""
+    import texto
+
+    print("growth: synthesis from a saved model, each size in a process of its own")
+    with tempfile.TemporaryDirectory() as folder:
+        for finish in ("none", "sliced"):
+            path = Path(folder) / f"{finish}.safetensors"
+            method = texto.TextoGMM(finish=finish)
+            texto.save(method.fit(texto.read_image(EXEMPLAR), rng=0), path)
+            small = None
+            for side in (512, 4096):
+                runs = [_large(path, side) for _ in range(3 if side == 512 else 1)]
+                seconds, kilobytes = min(runs)
+                rate = seconds / side**2 * 1e6
+                small = small or rate
+                note = f"{rate:.2f} s/Mpx, {rate / small:.2f} of 512's, {kilobytes / 1e6:.2f} GB"
+                line(f"{side} x {side}, finish={finish}", seconds, note)
+
+
+def _large(path: Path, side: int) -> tuple[float, float]:
+    command = [sys.executable, "-c", LARGE, str(path), str(side)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    seconds, kilobytes = map(float, done.stdout.split())
+    return seconds, kilobytes
+
+
+def startup() -> None:
+    """`texto --help` and `import texto`, whole processes."""
+    print("start-up")
+    commands = {
+        "python -c pass (baseline)": ["-c", "pass"],
+        "import texto": ["-c", "import texto"],
+        "texto --help": ["-m", "texto", "--help"],
+    }
+    for name, arguments in commands.items():
+        command = [sys.executable, *arguments]
+        line(name, best(lambda c=command: subprocess.run(c, check=True, capture_output=True), 5))
+
+
+BENCHES = {bench.__name__: bench for bench in (startup, search, em, stages, growth)}
+
+
+def main(names: list[str]) -> int:
+    """Run the named benches, or all."""
+    unknown = [name for name in names if name not in BENCHES]
+    if unknown:
+        print(f"no bench {unknown[0]!r}; there are {', '.join(BENCHES)}", file=sys.stderr)
+        return 2
+    print(f"{len(os.sched_getaffinity(0))} cores, Python {sys.version.split()[0]}")
+    for name in names or BENCHES:
+        BENCHES[name]()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

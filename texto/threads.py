@@ -1,0 +1,54 @@
+"""Threads of our own over whole pieces of work, with the linear algebra library kept to one.
+
+Two pools of library threads that wait for each other by spinning bring a busy machine to a
+standstill, and small products gain nothing from threads. One thread a product also makes the
+result independent of the number of processors.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from typing import TypeVar
+
+T, R = TypeVar("T"), TypeVar("R")
+
+AHEAD = 2  # pieces a thread may be ahead of the consumer, which bounds the memory in flight
+
+
+@contextmanager
+def single_blas() -> Iterator[None]:
+    """Linear algebra in one thread while the block runs."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="blas"):
+        yield
+
+
+def mapped(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """The results of `work` on `items`, in order, computed by as many threads as processors.
+
+    Only a few pieces are in flight at a time. An exception in `work` is raised here.
+    """
+    pool, pending = _pool(), []
+    for item in items:
+        pending.append(pool.submit(work, item))
+        if len(pending) > AHEAD * _processors():
+            yield pending.pop(0).result()
+    while pending:
+        yield pending.pop(0).result()
+
+
+def _processors() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS or Windows
+        return os.cpu_count() or 1
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_processors(), thread_name_prefix="texto")
