@@ -14,7 +14,8 @@ def mixture(k=4, dimension=3, diagonal=False, seed=0):
     factors = rng.standard_normal((k, dimension, dimension))
     full = factors @ np.swapaxes(factors, 1, 2) + 0.1 * np.eye(dimension)
     covariances = np.diagonal(full, axis1=1, axis2=2).copy() if diagonal else full
-    return GaussianMixture(weights / weights.sum(), rng.standard_normal((k, dimension)), covariances)
+    means = rng.standard_normal((k, dimension))
+    return GaussianMixture(weights / weights.sum(), means, covariances)
 
 
 def log_joint(model, points):

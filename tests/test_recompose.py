@@ -91,7 +91,7 @@ def test_no_weighting_leaves_the_range_of_the_source(weighting, value):
     spots = grid((33, 31), 8, 2, (True, True))
     found = recompose(picture, correspondence(spots, picture), spots, weighting=weighting)
     assert np.abs(found - value).max() < 1e-6
-    assert 0 <= found.min() and found.max() <= 1
+    assert found.min() >= 0 and found.max() <= 1
 
 
 def test_robust_resists_an_outlier():
@@ -110,9 +110,8 @@ def test_robust_resists_an_outlier():
 def test_a_gaussian_window_listens_to_the_middle_of_a_patch():
     picture = np.zeros((5, 12, 1), np.float32)
     picture[:, 6:] = 1
-    spots = grid((5, 9), 5, 4)  # two patches, which share one column
+    spots = grid((5, 8), 5, 3)  # two patches, which share columns 3 and 4
     corners = np.array([[0, 0], [0, 7]])
-    spots = grid((5, 8), 5, 3)  # columns 3 and 4 belong to both
     found = recompose(picture, corners, spots, weighting="gaussian")[2, :, 0]
     assert np.allclose(found[:3], 0, atol=1e-6) and np.allclose(found[5:], 1, atol=1e-6)
     assert 0 < found[3] < 0.5 < found[4] < 1
@@ -121,14 +120,16 @@ def test_a_gaussian_window_listens_to_the_middle_of_a_patch():
 
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
 @pytest.mark.parametrize(("shape", "periodic", "stride"), SHAPES)
-def test_bands_of_any_size_give_the_same_bytes(weighting, shape, periodic, stride, monkeypatch):
+def test_bands_of_any_size_give_the_same_picture(weighting, shape, periodic, stride, monkeypatch):
     picture, spots = source(), grid(shape, 4, stride, periodic)
     corners = correspondence(spots, picture)
-    results = set()
+    results = []
     for block in (64, 1000, 1 << 40):
         monkeypatch.setattr(patches, "BLOCK", block)
-        results.add(recompose(picture, corners, spots, weighting=weighting).tobytes())
-    assert len(results) == 1
+        results.append(recompose(picture, corners, spots, weighting=weighting))
+    if not periodic[0]:  # the sums' order is fixed but for rows that wrap round
+        assert len({result.tobytes() for result in results}) == 1
+    assert all(np.allclose(result, results[0], rtol=0, atol=5e-7) for result in results)
 
 
 def test_the_inputs_are_left_alone():

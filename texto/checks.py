@@ -33,7 +33,7 @@ def take(
     shape: tuple[int | None, ...],
     dtype: np.typing.DTypeLike,
 ) -> np.ndarray:
-    """The tensor `name`; TextoError if it is missing or has another shape or dtype.
+    """The tensor `name`; TextoError if it is missing, not finite or of another shape or dtype.
 
     In `shape`, None stands for any size of at least 1.
     """
@@ -48,6 +48,7 @@ def take(
     )
     if not fits:
         _refuse(name, f"has shape {_shape(array.shape)}, expected {_shape(shape)}")
+    _check_finite(array, name)
     return array
 
 

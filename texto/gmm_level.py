@@ -102,6 +102,8 @@ def _restored_mixture(
     shape = (len(weights), dimension, dimension) if full else (len(weights), dimension)
     covariances = take(state, name, shape=shape, dtype=np.float64)
     check_covariances(covariances, name)
+    if full and np.linalg.eigvalsh(covariances).min() <= 0:
+        raise TextoError(f"tensor '{name}'", "is not positive definite", "fit the model again")
     return GaussianMixture(weights, means, covariances)
 
 
@@ -113,6 +115,7 @@ def _restored_plan(
     matrix = take(state, prefix + "plan", shape=shape, dtype=np.float64)
     fits = (
         matrix.min() >= 0
+        and matrix.sum(axis=1).min() > 0
         and np.allclose(matrix.sum(axis=1), source.weights, atol=MARGINAL)
         and np.allclose(matrix.sum(axis=0), target.weights, atol=MARGINAL)
         and source.diagonal == target.diagonal

@@ -47,10 +47,11 @@ def originality(result: np.ndarray, exemplar: np.ndarray, *, side: int = 136) ->
     """Share of neighbouring 8 x 8 patches of `result` whose sources are not neighbours.
 
     Each patch's source is its exact nearest patch in the exemplar. 0 for a crop of the
-    exemplar, near 1 where nothing is copied; higher is better. Only the corner of
+    exemplar, about 0.7 for white noise; higher is better. Only the corner of
     `side` x `side` pixels is looked at. After Gutierrez 2017, innovation capacity.
     """
     result, exemplar = as_image(result, "result", smallest=9), as_image(exemplar, smallest=9)
+    _check_channels(result, exemplar)
     corner = result[:side, :side]
     corners = all_corners(exemplar.shape, 8)
     neighbors = Neighbors(extract_at(exemplar, corners, 8), device="cpu")
@@ -68,14 +69,18 @@ def _patch_ot(
         as_image(image, what, smallest=size << (LEVELS - 1))
         for image, what in ((result, "result"), (exemplar, "exemplar"))
     ]
-    if pictures[0].shape[2] != pictures[1].shape[2]:
-        raise TextoError(
-            "result",
-            f"has {pictures[0].shape[2]} channels, the exemplar {pictures[1].shape[2]}",
-            "compare pictures with equal channels",
-        )
+    _check_channels(*pictures)
     levels = zip(*(pyramid(image, LEVELS) for image in pictures), strict=True)
     return float(np.mean([_level_ot(a, b, size, rng) for a, b in levels]))
+
+
+def _check_channels(result: np.ndarray, exemplar: np.ndarray) -> None:
+    if result.shape[2] != exemplar.shape[2]:
+        raise TextoError(
+            "result",
+            f"has {result.shape[2]} channels, the exemplar {exemplar.shape[2]}",
+            "compare pictures with equal channels",
+        )
 
 
 def _level_ot(a: np.ndarray, b: np.ndarray, size: int, rng: np.random.Generator) -> float:

@@ -108,15 +108,17 @@ class _Blocked:
     """The same search by blocks of a matrix product, where FAISS is not installed."""
 
     def __init__(self, database: np.ndarray):
-        self._database = database
-        self._half_norms = 0.5 * np.square(database).sum(axis=1)
+        # Equal rows can round differently in a product, and the first of them must win.
+        self._kept = np.sort(np.unique(database, axis=0, return_index=True)[1])
+        self._database = database[self._kept]
+        self._half_norms = 0.5 * np.square(self._database).sum(axis=1)
 
     def __call__(self, queries: np.ndarray) -> np.ndarray:
         step = max(1, SCORES // len(self._database))
         labels = np.empty(len(queries), np.int64)
         for start in range(0, len(queries), step):
             scores = self._half_norms - queries[start : start + step] @ self._database.T
-            labels[start : start + step] = scores.argmin(axis=1)
+            labels[start : start + step] = self._kept[scores.argmin(axis=1)]
         labels[~np.isfinite(queries).all(axis=1)] = -1
         return labels
 

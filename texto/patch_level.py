@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cached_property
 
 import numpy as np
 
@@ -31,10 +31,15 @@ class PatchLevel:
         """(m, d): the database in the coordinates of the patch space."""
         return self.space.project(extract_at(self.picture, self.corners, self.patch_size))
 
-    @cache  # noqa: B019 - lives and dies with the model; one index a device
     def neighbors(self, device: str) -> Neighbors:
-        """The database, ready for search on `device`."""
-        return Neighbors(self.points, device=device)
+        """The database, ready for search on `device`; built once for each."""
+        if device not in self._indices:
+            self._indices[device] = Neighbors(self.points, device=device)
+        return self._indices[device]
+
+    @cached_property
+    def _indices(self) -> dict[str, Neighbors]:
+        return {}
 
     def assign(
         self, synthesis: np.ndarray, spots: Grid, transport: Transport, device: str

@@ -102,9 +102,13 @@ def coverage(grid: Grid, window: np.ndarray | None = None) -> np.ndarray:
 
 
 def offsets(grid: Grid) -> Iterator[tuple[int, int, list[Run], list[Run]]]:
-    """For each offset (i, j) in a patch: the rows and columns that it falls on, over the grid."""
+    """For each offset (i, j) in a patch: the rows and columns that it falls on, over the grid.
+
+    Last row first: sums over an open grid then add up in the order of the patch rows, and
+    bands of any size give the same bytes.
+    """
     columns = [_runs((grid.columns + j) % grid.shape[1]) for j in range(grid.patch_size)]
-    for i in range(grid.patch_size):
+    for i in reversed(range(grid.patch_size)):
         rows = _runs((grid.rows + i) % grid.shape[0])
         for j in range(grid.patch_size):
             yield i, j, rows, columns[j]

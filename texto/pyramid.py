@@ -25,14 +25,6 @@ def halve(image: np.ndarray) -> np.ndarray:
     return ((rows[:, 0::2] + rows[:, 1::2]) / 4).astype(np.float32)
 
 
-def spread(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """The adjoint of `halve`: each value shared by its 2 x 2 block, zero beyond the last one."""
-    out = np.zeros((*shape, image.shape[2]), np.float32)
-    height, width = (2 * size for size in image.shape[:2])
-    out[:height, :width] = np.repeat(np.repeat(image / 4, 2, axis=0), 2, axis=1)
-    return out
-
-
 def level_sizes(shape: tuple[int, int], n_levels: int) -> list[tuple[int, int]]:
     """Sizes of the synthesis at each level, finest first; halves are rounded up."""
     sizes = [tuple(shape)]

@@ -65,9 +65,15 @@ class Sweep:
                 if number + 1 < self.passes[level]:
                     self._flow(synthesis, database.picture, self.n_iter_sliced, rng)
             if level:
-                finer, twice = self.databases[level - 1].picture, tuple(2 * side for side in size)
+                finer, (height, width) = self.databases[level - 1].picture, self.sizes[level - 1]
+                # Round a periodic axis of odd size patches overlap; a cut would leave a seam.
+                twice = tuple(
+                    fine if wraps else 2 * side
+                    for side, fine, wraps in zip(
+                        size, self.sizes[level - 1], self.periodic, strict=True
+                    )
+                )
                 synthesis = self._recomposed(finer, 2 * found, spots.scaled(2, twice))
-                height, width = self.sizes[level - 1]
                 synthesis = np.ascontiguousarray(synthesis[:height, :width])
         return synthesis
 

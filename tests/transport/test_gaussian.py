@@ -106,7 +106,8 @@ def test_singular_targets_are_fine(rank):
     source = covariances(1, 5)
     cost = bures_cost(np.zeros((1, 5)), source, np.zeros((1, 5)), target)
     linear = monge_matrices(source, target)[0, 0]
-    assert np.isfinite(cost).all() and np.allclose(linear @ source[0] @ linear, target[0], atol=1e-6)
+    assert np.isfinite(cost).all()
+    assert np.allclose(linear @ source[0] @ linear, target[0], atol=1e-6)
     if rank == 0:
         assert cost[0, 0] == pytest.approx(np.trace(source[0]))
 
@@ -123,3 +124,13 @@ def test_matrix_powers(power):
         -1.0: lambda a: found @ a - np.eye(5),
     }[power](matrices)
     assert found.shape == (2, 2, 5, 5) and np.allclose(expected, 0, atol=1e-8)
+
+
+@pytest.mark.parametrize("diagonal", [False, True])
+def test_chosen_pairs_are_those_of_all(diagonal):
+    s0, s1 = covariances(3, 4), covariances(5, 4, seed=15)
+    if diagonal:
+        s0, s1 = (np.diagonal(s, axis1=1, axis2=2).copy() for s in (s0, s1))
+    pairs = np.array([[2, 0], [0, 4], [2, 3], [0, 0]])
+    every = monge_matrices(s0, s1)
+    assert np.allclose(monge_matrices(s0, s1, pairs), every[pairs[:, 0], pairs[:, 1]])

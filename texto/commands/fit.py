@@ -18,7 +18,6 @@ def run(options: argparse.Namespace) -> None:
     origin = source.open_exemplar(options.source, options, source.build_method(options), seed)
     path = _output(options, registry.name_of(origin.method))
     outputs.check_outputs([path], [options.source], force=options.force)
-    tell_seed(options, seed)
     start = time.perf_counter()
     with (
         threads(deterministic=options.deterministic),
@@ -27,6 +26,7 @@ def run(options: argparse.Namespace) -> None:
         model = origin.fitted(progress)
     notes = {"exemplar": Path(options.source).name, "seed": seed}
     storage.save(model, path, notes=notes, force=options.force)
+    tell_seed(options, seed)
     if options.json:
         seconds = round(time.perf_counter() - start, 3)
         say_json({"path": str(path), "seed": seed, "seconds": seconds})

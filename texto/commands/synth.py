@@ -35,9 +35,9 @@ def run(options: argparse.Namespace) -> None:
     """Check everything, then fit if need be and make the pictures."""
     job = _planned(options)
     deterministic = job.records[0].deterministic
-    tell_seed(options, job.records[0].seed)
     with threads(deterministic=deterministic), progress_bar(quiet=options.quiet) as progress:
         written = _made(job, options, progress)
+    tell_seed(options, job.records[0].seed)
     if options.json:
         say_json({"outputs": written})
 

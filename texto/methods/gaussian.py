@@ -44,6 +44,7 @@ class Gaussian:
         self, exemplar: np.ndarray, *, rng: Rng = None, progress: Progress = silent
     ) -> GaussianModel:
         """The Gaussian model of `exemplar` (H, W, C) in [0, 1]. Cost: O(H W C)."""
+        generator(rng)  # nothing is drawn, but a bad seed is told
         model = GaussianModel(self, as_image(exemplar).copy())
         progress(Step("fit", 0, 1, 1))
         return model

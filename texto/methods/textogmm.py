@@ -49,7 +49,7 @@ class TextoGMM:
     n_levels: int | None = setting(
         None, "pyramid levels; none: until the coarsest is 32 pixels or more", low=1, high=12
     )
-    n_components: int = setting(10, "Gaussians in each mixture", low=1, high=1000)
+    n_components: int = setting(10, "Gaussians in each mixture", low=1, high=200)
     stride: int | None = setting(
         None, "pixels between neighbouring patches; none: patch_size / 4", low=1, high=64
     )
@@ -288,7 +288,8 @@ class _LevelFit:
             source = self._mixture(synthesis)
             self._plans.append(gmm_plan(source, self._target))
         level = self.level()
-        return level.transport(len(level.plans) - 1, self._rng)
+        rng = self._rng if self._method.map == "random" else None
+        return level.transport(len(level.plans) - 1, rng)
 
     def level(self) -> GmmLevel:
         """What has been learnt so far."""
@@ -297,9 +298,9 @@ class _LevelFit:
     def _mixture(self, picture: np.ndarray):
         method = self._method
         corners = draw_corners(picture.shape, method.patch_size, method.n_patches, self._rng)
-        patches = extract_at(picture, corners, method.patch_size)
+        points = self._database.space.project(extract_at(picture, corners, method.patch_size))
         fit = fit_mixture(
-            self._database.space.project(patches),
+            points,
             method.n_components,
             rng=self._rng,
             covariance=method.covariance,

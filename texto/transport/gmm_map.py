@@ -35,24 +35,30 @@ class GmmPlan:
         return self.matrix / self.matrix.sum(axis=1, keepdims=True)
 
     @cached_property
+    def pairs(self) -> np.ndarray:
+        """(P, 2): the pairs (k, l) that the plan uses; an exact plan has fewer than K0 + K1."""
+        return np.argwhere(self.matrix > 0)
+
+    @cached_property
     def pair_maps(self) -> tuple[np.ndarray, np.ndarray]:
-        """Linear parts A (K0, K1, d[, d]) and offsets b (K0, K1, d): T_kl(x) = A x + b."""
-        linear = monge_matrices(self.source.covariances, self.target.covariances)
-        moved = (
-            linear * self.source.means[:, None]
-            if self.source.diagonal
-            else np.einsum("klde,ke->kld", linear, self.source.means)
-        )
-        return linear, self.target.means[None] - moved
+        """Linear parts A (P, d, d) or (P, d), and offsets b (P, d): T_kl(x) = A x + b."""
+        first, second = self.pairs.T
+        linear = monge_matrices(self.source.covariances, self.target.covariances, self.pairs)
+        means = self.source.means[first]
+        moved = linear * means if self.source.diagonal else np.einsum("pde,pe->pd", linear, means)
+        return linear, self.target.means[second] - moved
 
     @cached_property
     def component_maps(self) -> tuple[np.ndarray, np.ndarray]:
         """The K0 affine maps sum_l w_kl T_kl / pi_k that the barycentric map is made of."""
-        linear, offsets = self.pair_maps
-        return (
-            np.einsum("kl,kl...->k...", self.shares, linear).astype(np.float32),
-            np.einsum("kl,kld->kd", self.shares, offsets).astype(np.float32),
-        )
+        first, second = self.pairs.T
+        shares = self.shares[first, second]
+        maps = []
+        for part in self.pair_maps:
+            total = np.zeros((self.source.n_components, *part.shape[1:]))
+            np.add.at(total, first, part * shares.reshape(-1, *[1] * (part.ndim - 1)))
+            maps.append(total.astype(np.float32))
+        return maps[0], maps[1]
 
 
 def gmm_plan(source: GaussianMixture, target: GaussianMixture) -> GmmPlan:
@@ -91,11 +97,10 @@ def random_map(plan: GmmPlan, points: np.ndarray, rng: np.random.Generator) -> n
     sources = _draw(plan.source.responsibilities(points), rng)
     targets = _draw(plan.shares[sources], rng)
     moved = np.empty(points.shape, np.float32)
-    for k, l in np.argwhere(plan.matrix > 0):
+    for (k, l), matrix, offset in zip(plan.pairs, linear.astype(np.float32), offsets, strict=True):
         chosen = (sources == k) & (targets == l)
-        part, matrix = points[chosen], linear[k, l].astype(np.float32)
-        image = part * matrix if plan.source.diagonal else part @ matrix
-        moved[chosen] = image + offsets[k, l]
+        part = points[chosen]
+        moved[chosen] = (part * matrix if plan.source.diagonal else part @ matrix) + offset
     return moved
 
 

@@ -20,6 +20,7 @@ SAMPLES = 1 << 13  # patches from which a one-dimensional distribution is estima
 KNOTS = 1 << 10  # entries of the table of a one-dimensional map
 WHITENING = 0.15  # 0: plain directions; 1: all of unit variance, where noise takes over
 RIDGE = 1e-4  # of the mean variance
+NULL = 1e-10  # variance of the rounding of values in [0, 1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +53,8 @@ class SlicedTransport:
         Cost: 4 (w / stride)^2 C n_directions operations a pixel; memory is that of one picture.
         """
         rank = self.analysis.shape[1]
+        if rank == 0:  # a constant exemplar has no statistics to match
+            return
         gaussian = rng.standard_normal((rank, min(self.n_directions, rank)), dtype=np.float32)
         directions = np.linalg.qr(gaussian)[0]
         forth, back = self.analysis @ directions, (self.synthesis @ directions).T
@@ -73,8 +76,11 @@ def sliced_transport(
     sample = _sample(exemplar, rng)
     centred = sample - sample.mean(axis=0)
     variances, axes = np.linalg.eigh((centred.T @ centred).astype(np.float64) / len(sample))
-    variances = np.maximum(variances, 0) + RIDGE * max(variances.mean(), 1e-8)
-    powers = (variances / variances.mean()) ** (WHITENING / 2)
+    mean = max(float(variances.mean()), NULL)
+    # Directions without variance are left out, so that a grey picture in RGB stays grey.
+    kept = variances > NULL * max(1.0, float(variances.max()))
+    variances, axes = variances[kept], axes[:, kept]
+    powers = (variances / mean + RIDGE) ** (WHITENING / 2)
     analysis, synthesis = (axes / powers).astype(np.float32), (axes * powers).astype(np.float32)
     return SlicedTransport(sample, analysis, synthesis, n_directions)
 

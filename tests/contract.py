@@ -1,0 +1,339 @@
+"""What every registered method must do: one function a clause, each given a `Case`.
+
+Not collected by itself: test_contract.py runs every clause on every method of the registry.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import itertools
+import math
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pytest
+
+import texto
+from texto import registry
+from texto.protocols import Inpaints, Method, Mixes, Model, Step, TextoError
+from texto.settings import settings_of
+
+# Settings that make a method quick on an exemplar of about 60 pixels; most need none.
+QUICK: dict[str, dict[str, Any]] = {
+    "textogmm": {
+        "patch_size": 6,
+        "n_components": 3,
+        "n_patches": 600,
+        "n_iter": 2,
+        "n_iter_em": 5,
+        "n_iter_sliced": 1,
+        "n_dims": 12,
+        "stride": 3,
+        "device": "cpu",
+    },
+}
+SEAM = 1.25  # a seam may be this much rougher than the roughest line inside
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Case:
+    """A method with quick settings and one model of it, fitted when first asked for."""
+
+    name: str
+    exemplar: np.ndarray
+
+    @cached_property
+    def method(self) -> Method:
+        return registry.method_class(self.name)(**QUICK.get(self.name, {}))
+
+    @cached_property
+    def model(self) -> Model:
+        return self.method.fit(self.exemplar, rng=0)
+
+    @cached_property
+    def picture(self) -> np.ndarray:
+        """(24, 31, C): what the model makes of seed 1."""
+        return self.model.synthesize((24, 31), rng=1)
+
+
+class Stopped(Exception):
+    """Raised by a progress callback."""
+
+
+def it_is_a_frozen_documented_method(case: Case) -> None:
+    cls = type(case.method)
+    assert isinstance(case.method, Method) and isinstance(case.model, Model)
+    for thing in (case.method, case.model):
+        assert thing.__dataclass_params__.frozen, f"{type(thing)} can be changed"
+    documented = (cls, cls.fit, cls.restore, type(case.model), type(case.model).synthesize)
+    for thing in documented:
+        assert len(inspect.getdoc(thing) or "") > 20, f"{thing} has no docstring"
+    assert cls() == registry.method_class(case.name)(), "defaults do not construct"
+    assert registry.name_of(case.method) == case.name
+    assert all(setting.help for setting in settings_of(cls).values())
+
+
+def settings_are_validated(case: Case) -> None:
+    for name, known in settings_of(case.method).items():
+        bad: list[Any] = [[], object()] + ([] if known.optional else [None])
+        if known.kind in (int, float):
+            bad += ["x", "", math.nan, math.inf, -math.inf]
+            bad += [] if known.low is None else [known.low - 1]
+            bad += [] if known.high is None else [known.high + 1]
+        bad += [2.5, True] if known.kind is int else []
+        bad += ["nonsense", ""] if known.choices else []
+        for value in bad:
+            with pytest.raises(TextoError, match=name):
+                dataclasses.replace(case.method, **{name: value})
+
+
+def fit_leaves_the_exemplar_alone(case: Case) -> None:
+    exemplar = case.exemplar.copy()
+    model = case.method.fit(exemplar, rng=0)
+    assert np.array_equal(exemplar, case.exemplar), "fit changed the exemplar"
+    assert np.array_equal(model.exemplar, case.exemplar)
+    exemplar[:] = 0
+    result = model.synthesize((24, 31), rng=1)
+    assert np.array_equal(result, case.picture), "the model shares memory with its exemplar"
+    assert model.method == case.method
+
+
+def synthesize_leaves_the_model_alone(case: Case) -> None:
+    before = {name: array.tobytes() for name, array in case.model.state().items()}
+    case.model.synthesize((20, 20), rng=1)
+    after = {name: array.tobytes() for name, array in case.model.state().items()}
+    assert before == after
+
+
+def any_size_is_a_finite_picture(case: Case) -> None:
+    for shape in [(1, 1), (3, 20), (25, 31), (64, 64), (90, 37)]:
+        result = case.model.synthesize(shape, rng=1)
+        assert_picture(result, (*shape, 3))
+        assert not np.shares_memory(result, case.model.exemplar)
+
+
+def any_channels_and_grey_work(case: Case) -> None:
+    for channels in (1, 2, 5):
+        exemplar = np.repeat(case.exemplar[:, :, :1], channels, axis=2) * np.float32(0.9)
+        exemplar[:, :, -1] = 0.5 * exemplar[:, :, -1] + 0.25
+        model = case.method.fit(exemplar, rng=0)
+        assert_picture(model.synthesize((21, 26), rng=1), (21, 26, channels))
+    flat = case.method.fit(case.exemplar[:, :, 0], rng=0)
+    assert_picture(flat.synthesize((21, 26), rng=1), (21, 26, 1))
+
+
+def the_seed_decides(case: Case) -> None:
+    again = case.method.fit(case.exemplar, rng=0)
+    assert same_state(again, case.model), "fit differs from run to run"
+    assert np.array_equal(again.synthesize((24, 31), rng=1), case.picture)
+    other = case.model.synthesize((24, 31), rng=2)
+    assert not np.allclose(other, case.picture, atol=1e-3), "another seed gives the same picture"
+
+
+def rng_may_be_an_int_a_generator_or_none(case: Case) -> None:
+    given = case.model.synthesize((24, 31), rng=np.random.default_rng(1))
+    assert np.array_equal(given, case.picture)
+    free = [case.model.synthesize((24, 31), rng=None) for _ in range(2)]
+    assert not np.array_equal(*free), "rng=None gives the same picture twice"
+    from_generator = case.method.fit(case.exemplar, rng=np.random.default_rng(0))
+    assert same_state(from_generator, case.model)
+    for seed in (-1, 2**32):
+        with pytest.raises(TextoError, match="seed"):
+            case.model.synthesize((8, 8), rng=seed)
+        with pytest.raises(TextoError, match="seed"):
+            case.method.fit(case.exemplar, rng=seed)
+
+
+def global_generators_are_left_alone(case: Case) -> None:
+    import random
+
+    np.random.seed(11)  # noqa: NPY002 - the legacy state is what must not change
+    before = np.random.get_state()[1].tobytes(), random.getstate()  # noqa: NPY002
+    case.method.fit(case.exemplar, rng=0).synthesize((24, 31), rng=1)
+    after = np.random.get_state()[1].tobytes(), random.getstate()  # noqa: NPY002
+    assert before == after, "a global random state was used"
+
+
+def progress_is_whole(case: Case) -> None:
+    seen: list[Step] = []
+    model = case.method.fit(case.exemplar, rng=0, progress=seen.append)
+    assert seen, "fit reports nothing"
+    assert_whole(seen)
+    seen.clear()
+    result = model.synthesize((24, 31), rng=1, progress=seen.append)
+    assert seen, "synthesize reports nothing"
+    assert_whole(seen)
+    assert np.array_equal(result, case.picture), "watching changes the picture"
+
+
+def a_callback_can_stop_the_run(case: Case) -> None:
+    def stop(step: Step) -> None:
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        case.method.fit(case.exemplar, rng=0, progress=stop)
+    with pytest.raises(Stopped):
+        case.model.synthesize((24, 31), rng=1, progress=stop)
+    assert np.array_equal(case.model.synthesize((24, 31), rng=1), case.picture)
+
+
+def a_restored_model_is_the_same(case: Case) -> None:
+    model = case.method.restore(case.model.state())
+    assert model.method == case.method and same_state(model, case.model)
+    assert np.array_equal(model.synthesize((24, 31), rng=1), case.picture)
+
+
+def a_saved_model_is_the_same(case: Case, folder) -> None:
+    path, second = folder / "model.safetensors", folder / "again.safetensors"
+    texto.save(case.model, path)
+    model = texto.load(path)
+    assert model.method == case.method and same_state(model, case.model)
+    assert np.array_equal(model.synthesize((24, 31), rng=1), case.picture)
+    texto.save(model, second)
+    assert path.read_bytes() == second.read_bytes()
+
+
+def a_damaged_state_is_refused_by_name(case: Case) -> None:
+    state = dict(case.model.state())
+    with pytest.raises(TextoError):
+        case.method.restore({})
+    with pytest.raises(TextoError, match="stowaway"):
+        case.method.restore({**state, "stowaway": np.zeros(3, np.float32)})
+    for name, array in state.items():
+        without = {key: value for key, value in state.items() if key != name}
+        changed = {
+            "missing": without,
+            "with one more axis": {**state, name: array[None]},
+            "empty": {**state, name: array[:0]},
+            "of another type": {**state, name: array.astype(np.float16)},
+        }
+        if array.dtype.kind == "f":
+            for value in (np.nan, np.inf):
+                spoilt = array.copy()
+                spoilt.flat[-1] = value
+                changed[f"with {value}"] = {**state, name: spoilt}
+        for what, bad in changed.items():
+            with pytest.raises(TextoError, match=name.rpartition(".")[0] or name):
+                case.method.restore(bad)
+                pytest.fail(f"tensor {name} was accepted {what}")
+
+
+def bad_exemplars_are_refused(case: Case) -> None:
+    good = case.exemplar
+    bad = {
+        "NaN": np.full_like(good, np.nan),
+        "scaled to 255": 255 * good,
+        "negative": good - 1,
+        "integers": (255 * good).astype(np.uint8),
+        "one row of values": good[:, 0, 0],
+        "no channel": good[:, :, :0],
+        "no rows": good[:0],
+        "four axes": good[None],
+    }
+    for what, exemplar in bad.items():
+        with pytest.raises(TextoError, match="exemplar"):
+            case.method.fit(exemplar, rng=0)
+            pytest.fail(f"an exemplar with {what} was accepted")
+
+
+def bad_sizes_are_refused(case: Case) -> None:
+    for shape in [(0, 10), (10, 0), (-5, 10), (10, 2.5)]:
+        with pytest.raises(TextoError, match="size"):
+            case.model.synthesize(shape, rng=1)
+
+
+def tileable_output_is_periodic(case: Case) -> None:
+    known = settings_of(case.method).get("tileable")
+    if known is None:
+        pytest.skip(f"{case.name} has no setting 'tileable'")
+    for value, axes in {"x": {1}, "y": {0}, "xy": {0, 1}}.items():
+        method = dataclasses.replace(case.method, tileable=value)
+        if known.stage == "synthesis":
+            model = method.restore(case.model.state())
+        else:
+            model = method.fit(case.exemplar, rng=0)
+        results = [model.synthesize((41, 48), rng=seed) for seed in (1, 2, 3)]
+        for axis in axes:
+            seam = np.mean([roughness(result, axis) for result in results])
+            assert seam < SEAM, f"tileable={value} has a seam on axis {axis}"
+
+
+def inpainting_keeps_known_pixels(case: Case) -> None:
+    if not isinstance(case.method, Inpaints):
+        pytest.skip(f"{case.name} does not inpaint")
+    image, mask = case.exemplar.copy(), np.zeros(case.exemplar.shape[:2], bool)
+    mask[20:34, 15:31] = True
+    result = case.method.inpaint(image, mask, rng=0)
+    assert_picture(result, image.shape)
+    assert np.array_equal(result[~mask], case.exemplar[~mask]), "known pixels changed"
+    assert np.array_equal(image, case.exemplar) and mask.sum() == 14 * 16
+    hidden = image.copy()
+    hidden[mask] = 0
+    assert np.array_equal(case.method.inpaint(hidden, mask, rng=0), result), "it saw the hole"
+
+
+def mixing_everything_of_one_gives_it_back(case: Case) -> None:
+    if not isinstance(case.method, Mixes):
+        pytest.skip(f"{case.name} does not mix")
+    other = case.method.fit(case.exemplar[::-1].copy(), rng=3)
+    mixed = case.method.mix([case.model, other], [1.0, 0.0])
+    assert np.allclose(mixed.synthesize((24, 31), rng=1), case.picture, atol=1e-3)
+    half = case.method.mix([case.model, other], [0.5, 0.5])
+    assert_picture(half.synthesize((24, 31), rng=1), (24, 31, 3))
+
+
+CLAUSES = [
+    it_is_a_frozen_documented_method,
+    settings_are_validated,
+    fit_leaves_the_exemplar_alone,
+    synthesize_leaves_the_model_alone,
+    any_size_is_a_finite_picture,
+    any_channels_and_grey_work,
+    the_seed_decides,
+    rng_may_be_an_int_a_generator_or_none,
+    global_generators_are_left_alone,
+    progress_is_whole,
+    a_callback_can_stop_the_run,
+    a_restored_model_is_the_same,
+    a_saved_model_is_the_same,
+    a_damaged_state_is_refused_by_name,
+    bad_exemplars_are_refused,
+    bad_sizes_are_refused,
+    tileable_output_is_periodic,
+    inpainting_keeps_known_pixels,
+    mixing_everything_of_one_gives_it_back,
+]
+
+
+def assert_picture(result: np.ndarray, shape: tuple[int, ...]) -> None:
+    assert result.shape == shape, f"shape {result.shape}, expected {shape}"
+    assert result.dtype == np.float32 and result.flags.c_contiguous, result.dtype
+    assert np.isfinite(result).all(), f"not finite at size {shape}"
+    assert result.min() >= 0 and result.max() <= 1, f"{result.min()} .. {result.max()}"
+
+
+def assert_whole(steps: list[Step]) -> None:
+    """Each stage in one run, counting up, with one total, which its last step reaches."""
+    stages = [(stage, list(group)) for stage, group in itertools.groupby(steps, lambda s: s.stage)]
+    assert len({stage for stage, _ in stages}) == len(stages), "stages alternate"
+    for stage, group in stages:
+        counts = [step.iteration for step in group]
+        assert counts == sorted(set(counts)) and counts[0] >= 1, f"{stage} counts {counts}"
+        assert {step.total for step in group} == {counts[-1]}, f"{stage} ends at {counts[-1]}"
+        assert all(step.level >= 0 for step in group)
+
+
+def same_state(first: Model, second: Model) -> bool:
+    one, two = first.state(), second.state()
+    return one.keys() == two.keys() and all(
+        one[name].dtype == two[name].dtype and np.array_equal(one[name], two[name]) for name in one
+    )
+
+
+def roughness(picture: np.ndarray, axis: int) -> float:
+    """The mean difference across the wrapped border, over that of the roughest line inside."""
+    others = tuple({0, 1, 2} - {axis})
+    inside = np.abs(np.diff(picture, axis=axis)).mean(axis=others).max()
+    return float(np.abs(picture.take(0, axis) - picture.take(-1, axis)).mean() / inside)
