@@ -13,6 +13,7 @@ from .patch_space import PatchSpace, principal_space
 from .patches import Grid, all_corners, extract, extract_at
 
 QUERIES = 1 << 15  # points searched at a time
+SAMPLE = 10_000  # patches that a patch space is estimated from, at most
 
 Transport = Callable[[np.ndarray], np.ndarray]
 
@@ -65,20 +66,20 @@ def patch_level(
     picture: np.ndarray,
     patch_size: int,
     *,
-    n_patches: int | None,
+    n_patches: int,
     n_dims: int | None,
     kept_variance: float,
     rng: np.random.Generator,
 ) -> PatchLevel:
-    """The level of `n_patches` random patches of `picture`, or of all of them where None.
+    """The level of `n_patches` random patches of `picture`, or of all where there are fewer.
 
     The patch space is made of their principal components: as many as hold `kept_variance` of
     the variance, at most `n_dims`.
     """
     corners = draw_corners(picture.shape, patch_size, n_patches, rng)
     sample = corners
-    if n_patches is None:  # the space needs no more than a sample
-        sample = draw_corners(picture.shape, patch_size, 10_000, rng)
+    if len(corners) > SAMPLE:  # the space needs no more, however many are searched
+        sample = corners[np.sort(rng.choice(len(corners), SAMPLE, replace=False))]
     space = principal_space(
         extract_at(picture, sample, patch_size), kept_variance=kept_variance, largest=n_dims
     )
@@ -86,10 +87,10 @@ def patch_level(
 
 
 def draw_corners(
-    shape: tuple[int, ...], patch_size: int, count: int | None, rng: np.random.Generator
+    shape: tuple[int, ...], patch_size: int, count: int, rng: np.random.Generator
 ) -> np.ndarray:
     """`count` corners (n, 2) of patches in `shape`, none twice; all where there are fewer."""
     corners = all_corners(shape, patch_size)
-    if count is None or count >= len(corners):
+    if count >= len(corners):
         return corners
     return corners[np.sort(rng.choice(len(corners), count, replace=False))]

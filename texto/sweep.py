@@ -22,8 +22,8 @@ class Sweep:
 
     At each level, `passes` times: transport the patches of the synthesis, project them on the
     exemplar's patches, average; between passes, `n_iter_sliced` steps of sliced transport. The
-    last correspondence of a level also builds the synthesis
-    on the next finer grid, from the exemplar's finer pixels (poster, section 6).
+    last correspondence of a level also builds the synthesis on the next finer grid, from the
+    exemplar's finer pixels (poster, section 6).
     """
 
     databases: Sequence[PatchLevel]
