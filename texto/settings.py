@@ -15,6 +15,12 @@ from typing import Any, Literal, get_args, get_type_hints
 
 from .protocols import TextoError
 
+PERIODIC = {  # the values of the setting `tileable`, as (vertically, horizontally)
+    "none": (False, False),
+    "x": (False, True),
+    "y": (True, False),
+    "xy": (True, True),
+}
 _TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 
 
@@ -106,6 +112,23 @@ def setting(
     return dataclasses.field(
         default=default,
         metadata={"help": help, "low": low, "high": high, "choices": choices, "stage": stage},
+    )
+
+
+def tileable_setting() -> Any:
+    """The setting `tileable` of every method; PERIODIC tells what its values mean."""
+    return setting(
+        "none",
+        "axes along which the texture repeats without a seam",
+        choices=tuple(PERIODIC),
+        stage="synthesis",
+    )
+
+
+def device_setting() -> Any:
+    """The setting `device` of every method that searches neighbours."""
+    return setting(
+        "auto", "where neighbours are searched: auto, cpu, cuda or cuda:i", stage="synthesis"
     )
 
 

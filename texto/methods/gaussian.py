@@ -12,14 +12,7 @@ import numpy as np
 from ..checks import only, take
 from ..noise import gaussian_field, texton
 from ..protocols import Progress, Rng, Step, as_image, as_shape, generator, silent
-from ..settings import check_settings, setting
-
-TILEABLE = {
-    "none": (False, False),
-    "x": (False, True),
-    "y": (True, False),
-    "xy": (True, True),
-}
+from ..settings import PERIODIC, check_settings, tileable_setting
 
 
 @dataclass(frozen=True)
@@ -30,12 +23,7 @@ class Gaussian:
     micro-textures such as sand or cloth seen from far, and what TextoGMM starts from.
     """
 
-    tileable: str = setting(
-        "none",
-        "axes along which the texture repeats without a seam",
-        choices=tuple(TILEABLE),
-        stage="synthesis",
-    )
+    tileable: str = tileable_setting()
 
     def __post_init__(self):
         check_settings(self)
@@ -77,7 +65,7 @@ class GaussianModel:
             self.exemplar.mean(axis=(0, 1), dtype=np.float64),
             as_shape(shape),
             generator(rng),
-            periodic=TILEABLE[self.method.tileable],
+            periodic=PERIODIC[self.method.tileable],
         )
         progress(Step("synthesize", 0, 1, 1))
         return np.clip(field, 0, 1, out=field)

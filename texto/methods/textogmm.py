@@ -20,11 +20,10 @@ from ..patches import extract_at
 from ..protocols import Progress, Rng, TextoError, as_image, as_shape, generator, silent
 from ..pyramid import level_sizes, pyramid
 from ..recompose import WEIGHTINGS
-from ..settings import check_settings, setting
+from ..settings import PERIODIC, check_settings, device_setting, setting, tileable_setting
 from ..sweep import Sweep
 from ..threads import single_blas
 from ..transport.gmm_map import GmmPlan, gmm_plan
-from .gaussian import TILEABLE
 
 COARSEST = 32  # pixels: the shortest side that an automatic coarsest level may have
 LEAST_SEARCHED = 64  # patches: with fewer the coarsest level has nothing to choose from
@@ -94,15 +93,8 @@ class TextoGMM:
         choices=("sliced", "none"),
         stage="synthesis",
     )
-    tileable: str = setting(
-        "none",
-        "axes along which the texture repeats without a seam",
-        choices=tuple(TILEABLE),
-        stage="synthesis",
-    )
-    device: str = setting(
-        "auto", "where neighbours are searched: auto, cpu, cuda or cuda:i", stage="synthesis"
-    )
+    tileable: str = tileable_setting()
+    device: str = device_setting()
 
     def __post_init__(self):
         check_settings(self)
@@ -238,7 +230,7 @@ class TextoGMMModel:
         for the search among m patches in d dimensions; memory is that of a few pictures.
         """
         height, width = as_shape(shape)
-        periodic = TILEABLE[self.method.tileable]
+        periodic = PERIODIC[self.method.tileable]
         *rngs, last = generator(rng).spawn(len(self.levels) + 1)
         sizes = [
             tuple(
