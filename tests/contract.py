@@ -22,6 +22,17 @@ from texto.settings import settings_of
 
 # Settings that make a method quick on an exemplar of about 60 pixels; most need none.
 QUICK: dict[str, dict[str, Any]] = {
+    "texto": {"n_patches": 300, "n_iter_dual": 30, "stride": 2, "device": "cpu"},
+    "efros-leung": {"patch_size": 5, "n_patches": 500},
+    "kwatra": {"patch_size": 16, "n_iter": 2, "n_patches": 1000, "device": "cpu"},
+    "patch-ot": {
+        "n_iter": 2,
+        "n_iter_dual": 2,
+        "n_patches": 500,
+        "n_queries": 400,
+        "device": "cpu",
+    },
+    "patch-assignment": {"n_iter": 2, "n_exact": 100, "device": "cpu"},
     "textogmm": {
         "patch_size": 6,
         "n_components": 3,

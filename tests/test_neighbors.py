@@ -1,4 +1,6 @@
-"""Exact search: FAISS, the blocked product and brute force give the same labels."""
+"""Exact search: the tiled product, FAISS and brute force give the same labels."""
+
+import functools
 
 import numpy as np
 import pytest
@@ -7,18 +9,18 @@ from hypothesis import strategies as st
 
 from texto import neighbors
 from texto.neighbors import Neighbors, resolve_device
-from texto.protocols import TextoError, TextoWarning
+from texto.protocols import TextoError
 
-ENGINES = ("faiss", "blocked")
+ENGINES = ("product", "faiss")
 
 
 @pytest.fixture(params=ENGINES)
 def engine(request, monkeypatch):
-    """Every search of the test by FAISS, then by its replacement."""
+    """Every search of the test by the product of the CPU, then by FAISS as on a GPU."""
     if request.param == "faiss":
-        pytest.importorskip("faiss", reason="FAISS is not installed")
-    else:
-        monkeypatch.setattr(neighbors, "_faiss", lambda: None)
+        faiss = pytest.importorskip("faiss", reason="FAISS is not installed")
+        flat = functools.partial(neighbors._Faiss, make_index=faiss.IndexFlatL2)
+        monkeypatch.setattr(neighbors, "_Product", flat)
     return request.param
 
 
@@ -48,8 +50,8 @@ def test_blocks_of_queries_change_nothing(engine, monkeypatch):
     rng = np.random.default_rng(0)
     points, queries = rng.random((60, 5), np.float32), rng.random((333, 5), np.float32)
     whole = Neighbors(points, device="cpu").search(queries)
-    monkeypatch.setattr(neighbors, "QUERIES", 50)
-    monkeypatch.setattr(neighbors, "SCORES", 700)
+    for name, value in {"QUERIES": 50, "ROWS": 7, "COLUMNS": 64}.items():
+        monkeypatch.setattr(neighbors, name, value)
     assert np.array_equal(Neighbors(points, device="cpu").search(queries), whole)
 
 
@@ -90,13 +92,14 @@ def test_a_constant_bias_is_none(engine):
 
 @pytest.mark.parametrize("dimension", [1, 2, 4, 16, 48])
 @pytest.mark.parametrize("n", [3, 500])
-def test_ties_go_to_the_lowest_number(engine, dimension, n):
+def test_ties_go_to_one_of_the_nearest(engine, dimension, n):
     rng = np.random.default_rng(6)
     distinct = rng.integers(0, 5, (7, dimension)).astype(np.float32)
     points = distinct[rng.integers(0, 7, 2500)]
     queries = distinct[rng.integers(0, 7, n)]
-    expected = [np.flatnonzero((points == query).all(axis=1))[0] for query in queries]
-    assert np.array_equal(Neighbors(points, device="cpu").search(queries), expected)
+    found = Neighbors(points, device="cpu").search(queries)
+    assert np.array_equal(points[found], queries)
+    assert np.array_equal(Neighbors(points, device="cpu").search(queries), found)
 
 
 @pytest.mark.parametrize("offset", [0, 1e3, -3e4])
@@ -178,21 +181,34 @@ def test_devices_that_are_refused(device, gpus, monkeypatch):
         Neighbors(np.eye(2), device=device)
 
 
-def test_without_faiss_one_note_and_the_same_labels(monkeypatch):
+def test_the_cpu_needs_no_faiss(monkeypatch):
     rng = np.random.default_rng(8)
     points, queries = rng.random((200, 10)), rng.random((150, 10))
     monkeypatch.setitem(__import__("sys").modules, "faiss", None)  # an import then fails
     for cached in (neighbors._faiss, neighbors._gpus):
         cached.cache_clear()
     try:
-        with pytest.warns(TextoWarning, match="FAISS is not installed") as notes:
-            first = Neighbors(points, device="auto").search(queries)
-            second = Neighbors(points, device="auto").search(queries)
-        assert len(notes) == 1
+        found = Neighbors(points, device="auto").search(queries)
+        with pytest.raises(TextoError, match="FAISS sees 0 GPUs"):
+            Neighbors(points, device="cuda")
     finally:
         for cached in (neighbors._faiss, neighbors._gpus):
             cached.cache_clear()
-    assert np.array_equal(first, brute(queries, points)) and np.array_equal(first, second)
+    assert np.array_equal(found, brute(queries, points))
+
+
+@pytest.mark.parametrize("m", [3, 64, 2500])
+def test_another_bias_on_the_same_points(engine, m):
+    rng = np.random.default_rng(m)
+    points, queries = rng.random((m, 5)), rng.random((120, 5))
+    plain = Neighbors(points, device="cpu")
+    biases = [0.3 * rng.standard_normal(m) for _ in range(2)]
+    for bias in biases:
+        again = plain.biased(biases[0]).biased(bias)
+        assert np.array_equal(again.search(queries), brute(queries, points, bias))
+    assert np.array_equal(plain.search(queries), brute(queries, points))
+    with pytest.raises(ValueError, match="bias"):
+        plain.biased(np.full(m, np.nan))
 
 
 def test_a_gpu_gives_the_labels_of_the_cpu():

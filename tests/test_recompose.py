@@ -4,8 +4,15 @@ import numpy as np
 import pytest
 
 from texto import patches
-from texto.patches import coverage, fold, grid
-from texto.recompose import EXPONENT, SOFTEST, WEIGHTINGS, recompose
+from texto.patches import coverage, extract, fold, grid
+from texto.recompose import (
+    EXPONENT,
+    SOFTEST,
+    WEIGHTINGS,
+    recompose,
+    recompose_finer,
+    squared_distances,
+)
 
 SHAPES = [
     ((12, 15), (False, False), 1),
@@ -139,3 +146,96 @@ def test_the_inputs_are_left_alone():
     for weighting in WEIGHTINGS:
         recompose(picture, corners, spots, weighting=weighting)
     assert (picture.tobytes(), corners.tobytes()) == before
+
+
+# -- whole patches weighed, distances, and the next finer level -----------------------------------
+
+
+@pytest.mark.parametrize("weighting", WEIGHTINGS)
+@pytest.mark.parametrize(("shape", "periodic", "stride"), SHAPES)
+def test_equal_importance_changes_nothing(weighting, shape, periodic, stride):
+    picture, spots = source(), grid(shape, 4, stride, periodic)
+    corners = correspondence(spots, picture)
+    plain = recompose(picture, corners, spots, weighting=weighting)
+    for value in (1e-20, 1.0, 3e8):
+        importance = np.full(len(spots), value)
+        found = recompose(picture, corners, spots, weighting=weighting, importance=importance)
+        assert found.dtype == np.float32 and np.allclose(found, plain, atol=1e-5)
+
+
+@pytest.mark.parametrize("weighting", ["mean", "gaussian"])
+def test_importance_of_two_is_a_patch_given_twice(weighting):
+    picture, spots = source(), grid((4, 7), 4, 3)  # two patches sharing a column
+    corners = np.array([[0, 0], [5, 9]])
+    found = recompose(picture, corners, spots, weighting=weighting, importance=np.array([2.0, 1.0]))
+    window = (
+        np.exp(-0.5 * ((np.arange(4) - 1.5) / 1) ** 2) if weighting == "gaussian" else np.ones(4)
+    )
+    left, right = picture[0:4, 3], picture[5:9, 9]
+    weights = np.array([2 * window[3], window[0]])
+    wanted = (weights[0] * left + weights[1] * right) / weights.sum()
+    assert np.allclose(found[:, 3], wanted, atol=1e-6)
+    assert np.allclose(found[:, :3], picture[0:4, 0:3], atol=1e-6)
+
+
+def test_overwhelming_importance_decides():
+    picture, spots = source(), grid((12, 12), 4, 1)
+    corners = correspondence(spots, picture)
+    importance = np.full(len(spots), 1e-6)
+    importance[40] = 1
+    found = recompose(picture, corners, spots, importance=importance)
+    row, column = spots.rows[40 // len(spots.columns)], spots.columns[40 % len(spots.columns)]
+    top, left = corners[40]
+    wanted = picture[top : top + 4, left : left + 4]
+    assert np.allclose(found[row : row + 4, column : column + 4], wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize("weighting", ["mean", "gaussian"])
+@pytest.mark.parametrize(("shape", "periodic", "stride"), SHAPES)
+def test_squared_distances_are_the_plain_ones(weighting, shape, periodic, stride, monkeypatch):
+    picture, spots = source(), grid(shape, 4, stride, periodic)
+    corners, image = correspondence(spots, picture), source(shape, seed=7)
+    theirs = np.stack([picture[r : r + 4, c : c + 4].ravel() for r, c in corners])
+    window = np.exp(-0.5 * (np.arange(4) - 1.5) ** 2) if weighting == "gaussian" else np.ones(4)
+    weights = np.repeat(np.outer(window, window).ravel(), 3)
+    wanted = (weights * np.square(extract(image, spots) - theirs)).sum(axis=1)
+    for block in (64, 1 << 20):
+        monkeypatch.setattr(patches, "BLOCK", block)
+        found = squared_distances(image, picture, corners, spots, weighting=weighting)
+        assert np.allclose(found, wanted, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("weighting", ["mean", "gaussian"])
+def test_the_weighted_mean_makes_the_weighted_distances_least(weighting):
+    picture, spots = source(), grid((13, 14), 4, 2)
+    corners = correspondence(spots, picture)
+    importance = np.random.default_rng(3).random(len(spots)) + 0.1
+    best = recompose(picture, corners, spots, weighting=weighting, importance=importance)
+
+    def loss(image):
+        squares = squared_distances(image, picture, corners, spots, weighting=weighting)
+        return float(importance @ squares)
+
+    for seed in range(5):
+        other = best + 0.01 * np.random.default_rng(seed).standard_normal(best.shape)
+        assert loss(best) < loss(other.astype(np.float32))
+
+
+@pytest.mark.parametrize("size", [(16, 18), (15, 17), (16, 17)])
+@pytest.mark.parametrize("periodic", [(False, False), (True, True), (False, True)])
+def test_the_next_finer_level_has_its_size_and_no_gap(size, periodic):
+    finer = source((40, 40))
+    coarse = tuple(-(-side // 2) for side in size)
+    spots = grid(coarse, 4, 2, periodic)
+    corners = correspondence(spots, finer[::2, ::2])
+    found = recompose_finer(finer, corners, spots, size, periodic=periodic)
+    assert found.shape == (*size, 3) and found.flags.c_contiguous
+    assert np.isfinite(found).all() and found.min() >= 0 and found.max() <= 1
+
+
+def test_the_identity_carries_the_finer_picture_up():
+    finer = source((20, 24))
+    spots = grid((10, 12), 4, 2)
+    corners = np.array([(row, column) for row in spots.rows for column in spots.columns])
+    found = recompose_finer(finer, corners, spots, (20, 23), importance=np.ones(len(spots)))
+    assert np.allclose(found, finer[:, :23], atol=2e-6)

@@ -16,9 +16,15 @@ _PUBLIC = {
     "write_image": "texto.images",
     "load": "texto.storage",
     "save": "texto.storage",
+    "History": "texto.history",
     "metrics": "texto",
     "Gaussian": "texto.methods.gaussian",
     "TextoGMM": "texto.methods.textogmm",
+    "Kwatra": "texto.methods.kwatra",
+    "PatchAssignment": "texto.methods.patch_assignment",
+    "PatchOT": "texto.methods.patch_ot",
+    "Texto": "texto.methods.texto",
+    "EfrosLeung": "texto.methods.efros_leung",
     "TextoError": "texto.protocols",
 }
 __all__ = ["method", *sorted(_PUBLIC)]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .protocols import Progress, Step, silent
-from .pyramid import halve
+from .pyramid import add_enlarged, halve
 from .threads import single_blas
 from .transport.sliced import PATCH_SIZE, sliced_transport
 
@@ -65,17 +65,5 @@ def finish(
             progress(Step("finish", level, done, total))
         if level:
             moved -= picture
-            _add_enlarged(result, moved, 2**level)
+            add_enlarged(result, moved, 2**level)
     return np.clip(result, 0, 1, out=result)
-
-
-def _add_enlarged(image: np.ndarray, coarse: np.ndarray, factor: int) -> None:
-    """Add `coarse`, each value repeated `factor` times both ways, to `image` in place."""
-    height, width = (side * factor for side in coarse.shape[:2])
-    for row in range(factor):
-        for column in range(factor):
-            image[row:height:factor, column:width:factor] += coarse
-    # An odd last row or column belongs to no coarse pixel and follows its neighbour.
-    image[height:, :width] += np.repeat(coarse[-1:], factor, axis=1)
-    image[:height, width:] += np.repeat(coarse[:, -1:], factor, axis=0)
-    image[height:, width:] += coarse[-1:, -1:]

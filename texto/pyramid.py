@@ -25,6 +25,21 @@ def halve(image: np.ndarray) -> np.ndarray:
     return ((rows[:, 0::2] + rows[:, 1::2]) / 4).astype(np.float32)
 
 
+def add_enlarged(image: np.ndarray, coarse: np.ndarray, factor: int) -> None:
+    """Add `coarse`, each value repeated `factor` times both ways, to `image` in place.
+
+    Where `coarse` is `image` halved, this is the adjoint of the means but for its scale.
+    """
+    height, width = (side * factor for side in coarse.shape[:2])
+    for row in range(factor):
+        for column in range(factor):
+            image[row:height:factor, column:width:factor] += coarse
+    # An odd last row or column belongs to no coarse pixel and follows its neighbour.
+    image[height:, :width] += np.repeat(coarse[-1:], factor, axis=1)
+    image[:height, width:] += np.repeat(coarse[:, -1:], factor, axis=0)
+    image[height:, width:] += coarse[-1:, -1:]
+
+
 def level_sizes(shape: tuple[int, int], n_levels: int) -> list[tuple[int, int]]:
     """Sizes of the synthesis at each level, finest first; halves are rounded up."""
     sizes = [tuple(shape)]

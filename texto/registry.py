@@ -15,6 +15,11 @@ from .protocols import TextoError
 METHODS = {
     "gaussian": "texto.methods.gaussian:Gaussian",
     "textogmm": "texto.methods.textogmm:TextoGMM",
+    "kwatra": "texto.methods.kwatra:Kwatra",
+    "patch-ot": "texto.methods.patch_ot:PatchOT",
+    "patch-assignment": "texto.methods.patch_assignment:PatchAssignment",
+    "texto": "texto.methods.texto:Texto",
+    "efros-leung": "texto.methods.efros_leung:EfrosLeung",
 }
 
 

@@ -4,16 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from .patch_level import PatchLevel, Transport
-from .patches import grid
+from .patch_level import Transport
+from .patches import Grid, grid
 from .protocols import Progress, Step
-from .recompose import recompose
+from .recompose import recompose, recompose_finer
 from .transport.sliced import PATCH_SIZE, sliced_transport
 
 START_STEPS = 6  # times as many sliced steps on the start as between passes
+
+
+class Database(Protocol):
+    """One level of the exemplar, `picture` (H, W, C), that can tell where patches come from."""
+
+    @property
+    def picture(self) -> np.ndarray: ...
+
+    @property
+    def patch_size(self) -> int: ...
+
+    def assign(
+        self, synthesis: np.ndarray, spots: Grid, transport: Transport, device: str
+    ) -> np.ndarray:
+        """Corners (n, 2) in `picture` for the patches of `synthesis` at `spots`, transported."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +43,7 @@ class Sweep:
     exemplar's finer pixels (poster, section 6).
     """
 
-    databases: Sequence[PatchLevel]
+    databases: Sequence[Database]
     sizes: Sequence[tuple[int, int]]
     passes: Sequence[int]
     stride: int
@@ -61,24 +78,21 @@ class Sweep:
                 done += 1
                 self.progress(Step(self.stage, level, done, sum(self.passes)))
                 if level == 0 or number + 1 < self.passes[level]:
-                    synthesis = self._recomposed(database.picture, found, spots)
+                    synthesis = recompose(
+                        database.picture, found, spots, weighting=self.recomposition
+                    )
                 if number + 1 < self.passes[level]:
                     self._flow(synthesis, database.picture, self.n_iter_sliced, rng)
             if level:
-                finer, (height, width) = self.databases[level - 1].picture, self.sizes[level - 1]
-                # Round a periodic axis of odd size patches overlap; a cut would leave a seam.
-                twice = tuple(
-                    fine if wraps else 2 * side
-                    for side, fine, wraps in zip(
-                        size, self.sizes[level - 1], self.periodic, strict=True
-                    )
+                synthesis = recompose_finer(
+                    self.databases[level - 1].picture,
+                    found,
+                    spots,
+                    self.sizes[level - 1],
+                    periodic=self.periodic,
+                    weighting=self.recomposition,
                 )
-                synthesis = self._recomposed(finer, 2 * found, spots.scaled(2, twice))
-                synthesis = np.ascontiguousarray(synthesis[:height, :width])
         return synthesis
-
-    def _recomposed(self, source, corners, spots) -> np.ndarray:
-        return recompose(source, corners, spots, weighting=self.recomposition)
 
     def _flow(
         self, synthesis: np.ndarray, exemplar: np.ndarray, steps: int, rng: np.random.Generator

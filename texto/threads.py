@@ -12,20 +12,36 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
+from threading import Lock
 from typing import TypeVar
 
 T, R = TypeVar("T"), TypeVar("R")
+
+_entering = Lock()
+_inside: list = []  # the limit, and an entry for every block that relies on it
 
 AHEAD = 2  # pieces a thread may be ahead of the consumer, which bounds the memory in flight
 
 
 @contextmanager
 def single_blas() -> Iterator[None]:
-    """Linear algebra in one thread while the block runs."""
+    """Linear algebra in one thread while the block runs.
+
+    Blocks may nest: only the first one looks for the libraries, which takes milliseconds.
+    """
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1, user_api="blas"):
+    with _entering:
+        if not _inside:
+            _inside.append(threadpool_limits(1, user_api="blas"))
+        _inside.append(None)
+    try:
         yield
+    finally:
+        with _entering:
+            _inside.pop()
+            if len(_inside) == 1:
+                _inside.pop().restore_original_limits()
 
 
 def mapped(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:

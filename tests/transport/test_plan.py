@@ -6,7 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment, linprog
 
-from texto.transport.plan import exact_plan
+from texto.transport import plan as plans
+from texto.transport.plan import (
+    entropic_potentials,
+    exact_plan,
+    extended_potential,
+    optimal_assignment,
+    squared_costs,
+)
 
 
 @pytest.mark.parametrize("n", [1, 2, 7, 60])
@@ -104,3 +111,117 @@ def test_a_plan_that_the_solver_did_not_find_is_refused(monkeypatch):
     monkeypatch.setattr(ot, "emd", lambda *_, **__: np.zeros((2, 2)))
     with pytest.raises(ValueError, match="no plan"):
         exact_plan(HALF, HALF, np.ones((2, 2)))
+
+
+# -- assignments and potentials -----------------------------------------------------------------
+
+
+def clouds(n, m, dimension=3, seed=0, dtype=np.float64):
+    rng = np.random.default_rng(seed)
+    return rng.random((n, dimension)).astype(dtype), rng.random((m, dimension)).astype(dtype)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 80])
+@pytest.mark.parametrize("scale", [1e-9, 1.0, 1e9])
+def test_the_assignment_is_a_permutation_of_least_cost(n, scale):
+    cost = scale * np.random.default_rng(n).random((n, n))
+    found = optimal_assignment(cost)
+    rows, columns = linear_sum_assignment(cost)
+    assert np.array_equal(np.sort(found), np.arange(n))
+    assert cost[np.arange(n), found].sum() == pytest.approx(cost[rows, columns].sum())
+
+
+@pytest.mark.parametrize("distinct", [1, 2, 10])
+def test_ties_still_give_a_permutation(distinct):
+    cost = np.random.default_rng(0).integers(0, distinct, (150, 150)).astype(float)
+    found = optimal_assignment(cost)
+    assert np.array_equal(np.sort(found), np.arange(150))
+
+
+def test_points_on_a_line_are_assigned_in_order():
+    first, second = clouds(60, 60, 1)
+    found = optimal_assignment(squared_costs(first, second))
+    order = np.argsort(first[:, 0])
+    assert (np.diff(second[found[order], 0]) > 0).all()
+
+
+@pytest.mark.parametrize("cost", [np.zeros((2, 3)), np.zeros(4), np.full((2, 2), np.nan)])
+def test_no_assignment_of_a_bad_cost(cost):
+    with pytest.raises(ValueError, match="cost"):
+        optimal_assignment(cost)
+
+
+@pytest.mark.parametrize(("n", "m"), [(1, 1), (20, 20), (30, 17)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_potentials_make_a_plan_with_equal_marginals(n, m, dtype):
+    first, second = clouds(n, m, dtype=dtype)
+    cost, reg = squared_costs(first, second), 0.05
+    phi, psi = entropic_potentials(cost, reg=reg, n_iter=2000, tolerance=1e-5)
+    plan = np.exp((phi[:, None] + psi - cost) / reg) / (n * m)
+    assert phi.shape == (n,) and psi.shape == (m,)
+    assert np.allclose(plan.sum(axis=0), 1 / m, rtol=2e-3)
+    assert np.allclose(plan.sum(axis=1), 1 / n, rtol=2e-3)
+
+
+def test_small_regularisation_gives_the_exact_cost_and_assignment():
+    first, second = clouds(12, 12)
+    cost = squared_costs(first, second)
+    phi, psi = entropic_potentials(cost, reg=5e-4, n_iter=5000, tolerance=1e-6)
+    exact = optimal_assignment(cost)
+    best = cost[np.arange(12), exact].mean()
+    assert phi.mean() + psi.mean() == pytest.approx(best, abs=2e-3)
+    assert np.array_equal((cost - psi).argmin(axis=1), exact)
+
+
+@pytest.mark.parametrize("shift", [-3.0, 0.0, 1e4])
+def test_potentials_move_with_the_cost(shift):
+    first, second = clouds(12, 9)
+    cost = squared_costs(first, second)
+    phi, psi = entropic_potentials(cost, reg=0.1)
+    moved = entropic_potentials(cost + shift, reg=0.1)
+    assert np.allclose(moved[0][:, None] + moved[1], phi[:, None] + psi + shift, atol=1e-6)
+
+
+@pytest.mark.parametrize("reg", [1e-6, 1e-3, 1e3])
+@pytest.mark.parametrize("cost", [np.zeros((4, 4)), np.eye(5), 1e6 * np.eye(3)])
+def test_potentials_are_finite_without_a_warning(cost, reg):
+    for potential in entropic_potentials(cost, reg=reg, n_iter=5):
+        assert np.isfinite(potential).all()
+
+
+@pytest.mark.parametrize(
+    ("cost", "reg"),
+    [
+        (np.zeros((0, 2)), 1.0),
+        (np.zeros(3), 1.0),
+        (np.full((2, 2), np.nan), 1.0),
+        (np.full((2, 2), np.inf), 1.0),
+        *((np.ones((2, 2)), reg) for reg in (0.0, -1.0, np.nan, np.inf)),
+    ],
+)
+def test_bad_entropic_problems_are_refused(cost, reg):
+    with pytest.raises(ValueError, match=r"cost|reg"):
+        entropic_potentials(cost, reg=reg)
+
+
+@pytest.mark.parametrize("block", [1, 100, 1 << 21])
+def test_the_extension_agrees_with_the_potentials_where_both_are_known(block, monkeypatch):
+    monkeypatch.setattr(plans, "BLOCK", block)
+    first, second = clouds(40, 30)
+    cost, reg = squared_costs(first, second), 0.05
+    phi, psi = entropic_potentials(cost, reg=reg, n_iter=5000, tolerance=1e-8)
+    assert np.allclose(extended_potential(second, first, phi, reg=reg), psi, atol=1e-5)
+
+
+def test_the_extension_tends_to_the_c_transform():
+    first, second = clouds(40, 30)
+    phi = np.random.default_rng(5).random(40)
+    exact = (squared_costs(second, first) - phi).min(axis=1)
+    assert np.allclose(extended_potential(second, first, phi, reg=1e-5), exact, atol=1e-3)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e3])
+def test_squared_costs(offset):
+    first, second = (points + np.float32(offset) for points in clouds(7, 9, dtype=np.float32))
+    plain = np.square(first[:, None] - second[None]).sum(axis=2)
+    assert np.allclose(squared_costs(first, second), plain, atol=1e-3 if offset else 1e-6)

@@ -97,6 +97,11 @@ def _add_synth(commands):
         metavar="8|16",
         help="bits per channel (default: 16 for a 16-bit exemplar, else 8)",
     )
+    parser.add_argument(
+        "--plot",
+        action="store_true",
+        help="draw the loss curve of methods that have one into NAME_loss.png beside NAME.png",
+    )
     _picture_options(parser)
     parser.add_argument(
         "--from",

@@ -32,6 +32,7 @@ _REQUIRED = {
     "safetensors": ("safetensors", "0.4.3"),
     "threadpoolctl": ("threadpoolctl", "3.2"),
     "tqdm": ("tqdm", "4.66"),
+    "matplotlib": ("matplotlib", "3.8"),
 }
 _FAISS = ("faiss-cpu", "faiss-gpu")
 _PATIENCE = 10  # seconds for nvidia-smi

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__, registry
+from ..history import History
 from ..protocols import Progress, TextoError, TextoWarning
 from . import outputs, record, source
 from .console import progress_bar, say, say_json, write_bytes
@@ -29,6 +30,7 @@ class Job:
     origin: source.Source
     records: Sequence[Record]
     paths: Sequence[Path | None]  # None is stdout
+    plots: Sequence[Path | None]  # None is no curve
 
 
 def run(options: argparse.Namespace) -> None:
@@ -55,7 +57,8 @@ def _planned(options: argparse.Namespace) -> Job:
     outputs.check_format(paths[0], bits, origin.exemplar.shape[2])
     _check_stdout(options)
     inputs = [origin.path, *([options.repeat] if options.repeat else [])]
-    outputs.check_outputs([path for path in paths if path], inputs, force=options.force)
+    plots = [_plot_path(path) if options.plot else None for path in paths]
+    outputs.check_outputs([path for path in [*paths, *plots] if path], inputs, force=options.force)
     plan = Record(
         method=name,
         settings=dataclasses.asdict(origin.method),
@@ -66,18 +69,21 @@ def _planned(options: argparse.Namespace) -> Job:
         deterministic=options.deterministic or bool(repeated and repeated.deterministic),
         **origin.names,
     )
-    return Job(origin, [dataclasses.replace(plan, seed=seed) for seed in seeds], paths)
+    return Job(origin, [dataclasses.replace(plan, seed=seed) for seed in seeds], paths, plots)
 
 
 def _made(job: Job, options: argparse.Namespace, progress: Progress) -> list[Mapping[str, Any]]:
     with told_time("fit", options):
         model = job.origin.fitted(progress)
     written = []
-    for plan, path in zip(job.records, job.paths, strict=True):
+    for plan, path, plot in zip(job.records, job.paths, job.plots, strict=True):
         start = time.perf_counter()
         width, height = plan.size
-        image = model.synthesize((height, width), rng=plan.seed, progress=progress)
-        _write(image, plan, path)
+        history = History(progress)
+        image = model.synthesize((height, width), rng=plan.seed, progress=history)
+        _write(image, plan, path, history)
+        if plot:
+            _draw(history, plan, plot)
         seconds = round(time.perf_counter() - start, 3)
         written.append({"path": str(path), "size": plan.size, "seed": plan.seed, "s": seconds})
         if path and not options.json:
@@ -85,13 +91,30 @@ def _made(job: Job, options: argparse.Namespace, progress: Progress) -> list[Map
     return written
 
 
-def _write(image: Any, plan: Record, path: Path | None) -> None:
+def _write(image: Any, plan: Record, path: Path | None, history: History) -> None:
     from ..images import encode_png, write_image
 
+    text = {**plan.text(), **history.text()}
     if path is None:
-        write_bytes(encode_png(image, bits=plan.bits, text=plan.text()))
+        write_bytes(encode_png(image, bits=plan.bits, text=text))
     else:
-        write_image(path, image, bits=plan.bits, text=plan.text())
+        write_image(path, image, bits=plan.bits, text=text)
+
+
+def _plot_path(path: Path | None) -> Path | None:
+    """Where the loss curve of the picture `path` goes."""
+    return path and path.with_name(f"{path.stem}_loss.png")
+
+
+def _draw(history: History, plan: Record, path: Path) -> None:
+    from ..images import write_image
+    from ..plots import loss_curve
+
+    if history.steps:
+        write_image(path, loss_curve(history.steps, f"{plan.method}, seed {plan.seed}"))
+    else:
+        note = f"--plot: the method {plan.method!r} reports no loss, so there is no curve"
+        warnings.warn(note, TextoWarning, stacklevel=2)
 
 
 def _opened(options: argparse.Namespace, repeated: Record | None, seed: int) -> source.Source:
@@ -207,6 +230,8 @@ def _check_stdout(options: argparse.Namespace) -> None:
         return
     if options.num > 1:
         raise TextoError("-o -", f"stdout takes one picture, not {options.num}", "name a folder")
+    if options.plot:
+        raise TextoError("--plot", "needs a file to go beside", "name a file or folder with -o")
     if options.json:
         raise TextoError("--json", "would mix with the picture on stdout", "name a file with -o")
     if sys.stdout is None or sys.stdout.isatty():

@@ -59,7 +59,7 @@ class TextoGMM:
         5,
         "sliced-transport steps between passes, six times as many on the start; 0: none",
         low=0,
-        high=1000,
+        high=50,
     )
     n_patches: int = setting(
         10_000, "random patches for EM and for the search", low=2, high=10_000_000

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 
 ITERATIONS = 2_000_000
+BLOCK = 1 << 21  # costs in memory at a time where a row suffices
 
 
 def exact_plan(source: np.ndarray, target: np.ndarray, cost: np.ndarray) -> np.ndarray:
@@ -27,6 +28,95 @@ def exact_plan(source: np.ndarray, target: np.ndarray, cost: np.ndarray) -> np.n
     if not np.isclose(plan.sum(), 1, atol=1e-6):
         raise ValueError("the solver found no plan with these marginals")
     return plan
+
+
+def optimal_assignment(cost: np.ndarray) -> np.ndarray:
+    """The permutation s (n,) that minimises `sum_i cost[i, s(i)]`, for a finite cost (n, n).
+
+    The network simplex of `exact_plan` on equal weights, whose plans are permutations: at 1000
+    patches as quick as scipy.optimize.linear_sum_assignment, at 4000 up to four times as quick.
+    Raises ValueError as `exact_plan`. Cost: about O(n^3), 1 s at n = 2000; memory 50 n^2 bytes.
+    """
+    if cost.ndim != 2 or cost.shape[0] != cost.shape[1]:
+        raise ValueError(f"the cost of an assignment is square, got {cost.shape}")
+    equal = np.ones(len(cost))
+    permutation = exact_plan(equal, equal, cost).argmax(axis=1)
+    if (np.bincount(permutation, minlength=len(cost)) != 1).any():
+        raise ValueError("the solver found no permutation")
+    return permutation
+
+
+def entropic_potentials(
+    cost: np.ndarray, *, reg: float, n_iter: int = 100, tolerance: float = 1e-3
+) -> tuple[np.ndarray, np.ndarray]:
+    """The dual potentials phi (n,), psi (m,) of entropic transport between equal weights.
+
+        max  mean phi + mean psi - reg mean_ij exp((phi_i + psi_j - cost_ij) / reg)
+
+    cost : (n, m), finite; reg > 0, in units of the cost. Sinkhorn in the log domain, in the
+    cost's precision: float32 is three times as quick and right where reg is not far below a
+    thousandth of the cost. Stops after `n_iter` iterations or at marginals right to `tolerance`
+    of their norm; where it stops early the potentials still are finite and of use.
+    Raises ValueError on costs that are empty or not finite, or where the result is not finite.
+    Cost: O(n_iter n m), about 20 ms an iteration at n = m = 2000 in float32.
+    """
+    if cost.ndim != 2 or 0 in cost.shape or not np.isfinite(cost).all():
+        raise ValueError(f"the cost matrix must be finite and not empty, got {cost.shape}")
+    if not 0 < reg < np.inf:
+        raise ValueError(f"reg must be positive and finite, got {reg}")
+    import ot
+
+    dtype = cost.dtype if cost.dtype in (np.float32, np.float64) else np.float64
+    least = cost.min()
+    first, second = (np.full(size, 1 / size, dtype) for size in cost.shape)
+    with warnings.catch_warnings(), np.errstate(over="ignore"):  # it reports exp(potential) too
+        warnings.simplefilter("ignore")
+        _, log = ot.sinkhorn(
+            first,
+            second,
+            (cost - least).astype(dtype, copy=False),
+            float(reg),
+            method="sinkhorn_log",
+            numItermax=n_iter,
+            stopThr=tolerance * float(np.linalg.norm(second)),
+            log=True,
+        )
+    # POT scales by weights: its plan is exp(log_u + log_v - cost / reg).
+    phi = reg * (log["log_u"].astype(np.float64) + np.log(cost.shape[0])) + float(least)
+    psi = reg * (log["log_v"].astype(np.float64) + np.log(cost.shape[1]))
+    if not (np.isfinite(phi).all() and np.isfinite(psi).all()):
+        raise ValueError("the potentials are not finite")
+    return phi, psi
+
+
+def extended_potential(
+    points: np.ndarray, sources: np.ndarray, potential: np.ndarray, *, reg: float
+) -> np.ndarray:
+    """psi (m,) at any `points` (m, d) from the potential phi (n,) of the `sources` (n, d).
+
+    The entropic c-transform `psi(y) = -reg log mean_i exp((phi_i - |x_i - y|^2) / reg)`. Works
+    in blocks of rows, so no m x n array exists. Cost: O(m n d).
+    """
+    extended = np.empty(len(points))
+    potential = potential.astype(points.dtype)  # float32 is several times as quick
+    step = max(1, BLOCK // len(sources))
+    for start in range(0, len(points), step):
+        gains = potential - squared_costs(points[start : start + step], sources)
+        best = gains.max(axis=1, keepdims=True)
+        mean = np.exp((gains - best) / reg).mean(axis=1)
+        extended[start : start + step] = -best[:, 0] - reg * np.log(mean)
+    return extended
+
+
+def squared_costs(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """(n, m): |x_i - y_j|^2 of `first` (n, d) and `second` (m, d). Cost: O(n m d)."""
+    centre = second.mean(axis=0)  # distances cancel badly far from the origin
+    first, second = first - centre, second - centre
+    costs = first @ second.T
+    costs *= -2
+    costs += np.square(first).sum(axis=1)[:, None]
+    costs += np.square(second).sum(axis=1)
+    return np.maximum(costs, 0, out=costs)
 
 
 def _unit(cost: np.ndarray) -> np.ndarray:

@@ -1,0 +1,126 @@
+"""The transport cost between the patches of a picture and an exemplar's, with its gradient.
+
+The multi-scale loss of Houdard, Leclaire, Papadakis, Rabin 2020 (paper, eq. (10)) over random
+subsets of patches: everything is a search, a gather and a fold, no automatic differentiation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .patch_level import PatchLevel
+from .patches import Grid, coverage, extract, extract_at, fold, grid
+from .pyramid import add_enlarged, halve
+from .recompose import recompose_finer
+from .transport.semidual import Ascent, Average
+
+FADING = 0.1  # weight of the newest step in the running mean of the cost
+DECAY = 0.5  # the step of the ascent falls like k^-DECAY
+
+
+class LevelEnergy:
+    """One level of the loss: f(psi, u) = E_i min_j [|P_i u - y_j|^2 - psi_j] + E_j psi_j.
+
+    u is a picture on a torus, P_i u its patches, y_j the patches of `database`. Each call sees
+    a random grid of about `n_queries` patches of u, spread so that they leave no gaps. The
+    potentials psi start at 0 and rise by stochastic ascent; its steps are `rate`, in units of
+    the mean cost, over the root of their number.
+    """
+
+    def __init__(self, database: PatchLevel, *, n_queries: int, rate: float, device: str):
+        self.database = database
+        self._ascent = Ascent(database.points, device=device)
+        self._average = Average(np.zeros(len(database.corners)))
+        self._n_queries, self._rate = n_queries, rate
+        self._steps, self._unit = 0, None
+
+    @property
+    def potential(self) -> np.ndarray:
+        """psi, (m,)."""
+        return self._ascent.potential
+
+    def ascend(self, picture: np.ndarray, rng: np.random.Generator) -> None:
+        """One step of ascent on the potentials (paper, eq. (5)), `picture` (H, W, C) as it is."""
+        labels, cost, _ = self._matched(picture, self._spots(picture.shape[:2], rng))
+        self._step(labels, cost)
+        self._average.add(self.potential)
+
+    def settle(self) -> None:
+        """Go to the average of the steps that `ascend` has made."""
+        if self._average.count:
+            self._ascent.potential = self._average.value.copy()
+
+    def gradient(
+        self, picture: np.ndarray, rng: np.random.Generator, *, ascend: bool = True
+    ) -> tuple[float, np.ndarray]:
+        """f(psi, u) and, (H, W, C), its gradient in u times n / (2 w^2) (paper, eq. (8)).
+
+        So scaled, a step of -1 times the gradient replaces u by the average of the matched
+        patches, which for psi = 0 is Kwatra's step. With `ascend`, the potentials make one step
+        from the same matches. Cost: one search, 2 n m d, for n of about `n_queries`.
+        """
+        spots = self._spots(picture.shape[:2], rng)
+        labels, cost, residual = self._matched(picture, spots)
+        value = cost + float(self.potential.mean() - self.potential[labels].mean())
+        if ascend:
+            self._step(labels, cost)
+        residual /= np.maximum(coverage(spots), 1)[:, :, None]
+        return value, residual
+
+    def enlarged(
+        self, picture: np.ndarray, finer: np.ndarray, shape: tuple[int, int]
+    ) -> np.ndarray:
+        """`picture` on the grid of `shape`, about twice as fine: (*shape, C).
+
+        Every patch of it takes its match, and the match's pixels in `finer`, the exemplar one
+        level up, are averaged (poster, section 6).
+        """
+        size = self.database.patch_size
+        spots = grid(picture.shape[:2], size, 1, (True, True))
+        found = self.database.match(picture, spots, self._ascent.index().search)
+        return recompose_finer(finer, found, spots, shape, periodic=(True, True))
+
+    def _matched(self, picture: np.ndarray, spots: Grid) -> tuple[np.ndarray, float, np.ndarray]:
+        """Labels (n,), mean squared distance, and the folded residuals P_i u - y_j, (H, W, C)."""
+        database, index = self.database, self._ascent.index()
+        labels = np.empty(len(spots), np.int64)
+        total, squares = np.zeros_like(picture), 0.0
+        for band, part in spots.blocks(picture.shape[2]):
+            patches = extract(picture, band)
+            found = labels[part] = index.search(database.space.project(patches))
+            patches -= extract_at(database.picture, database.corners[found], database.patch_size)
+            squares += float(np.square(patches).sum(dtype=np.float64))
+            fold(total, patches, band)
+        return labels, squares / len(spots), total
+
+    def _step(self, labels: np.ndarray, cost: float) -> None:
+        self._unit = cost if self._unit is None else self._unit + FADING * (cost - self._unit)
+        self._steps += 1
+        self._ascent.step(labels, self._rate * self._unit / self._steps**DECAY)
+
+    def _spots(self, shape: tuple[int, int], rng: np.random.Generator) -> Grid:
+        """A grid with a random offset, at most a patch's side apart."""
+        size = self.database.patch_size
+        stride = int(np.clip(np.sqrt(shape[0] * shape[1] / self._n_queries), 1, size))
+        axes = [np.arange(int(rng.integers(min(stride, side))), side, stride) for side in shape]
+        return Grid(tuple(shape), size, *axes)
+
+
+def gradient(
+    picture: np.ndarray, levels: Sequence[LevelEnergy], rng: np.random.Generator, **options
+) -> tuple[float, np.ndarray]:
+    """The mean of the levels' values and the sum of their gradients in `picture` (H, W, C).
+
+    `levels` starts with that of the picture's own resolution; each further one sees the picture
+    halved once more. The gradients come back through the adjoint of the means (paper, eq. (11)),
+    all with the scale of `LevelEnergy.gradient`.
+    """
+    total, values, view = np.zeros_like(picture), [], picture
+    for number, level in enumerate(levels):
+        view = halve(view) if number else view
+        value, part = level.gradient(view, rng, **options)
+        values.append(value)
+        add_enlarged(total, part, 2**number)
+    return float(np.mean(values)), total
