@@ -1,12 +1,12 @@
 # Each target works on a fresh clone: it makes .venv first. PYTHON picks the interpreter.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
-# FAISS comes for the GPU where a driver answers, for the CPU elsewhere; never both.
-FAISS := $(shell nvidia-smi >/dev/null 2>&1 && [ "$$(uname -sm)" = "Linux x86_64" ] && echo gpu || echo cpu)
+# FAISS comes where a GPU answers. The tests compare with it everywhere; never install both kinds.
+GPU := $(shell nvidia-smi >/dev/null 2>&1 && [ "$$(uname -sm)" = "Linux x86_64" ] && echo gpu)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test bench check sheet clean
+.PHONY: demo test bench check clean
 
 demo: .venv/installed
 	$(BIN)/texto demo -o demo
@@ -21,9 +21,6 @@ check: .venv/tested
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-sheet: .venv/installed
-	$(BIN)/python benchmarks/sheet.py
-
 clean:
 	rm -rf .venv demo build *.egg-info
 
@@ -32,9 +29,9 @@ clean:
 	$(PYTHON) -m venv .venv
 
 .venv/installed: .venv/bin/python setup.cfg pyproject.toml
-	$(PIP) install --quiet -e '.[$(FAISS)]'
+	$(PIP) install --quiet -e '.$(if $(GPU),[gpu])'
 	@touch $@
 
 .venv/tested: .venv/installed
-	$(PIP) install --quiet -e '.[$(FAISS),test]'
+	$(PIP) install --quiet -e '.[$(or $(GPU),cpu),test]'
 	@touch $@

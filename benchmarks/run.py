@@ -12,55 +12,43 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-
-ROOT = Path(__file__).resolve().parent.parent
-EXEMPLAR = ROOT / "data" / "woven.png"  # 256 x 256, colour
-
-
-def best(work: Callable[[], object], runs: int = 3) -> float:
-    """The shortest of `runs` times of `work`, in seconds."""
-    times = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return min(times)
-
-
-def line(what: str, seconds: float, note: str = "") -> None:
-    """One row of the table."""
-    print(f"  {what:<44} {seconds:8.3f} s   {note}", flush=True)
+from classical import baseline, family, targets
+from solvers import solvers
+from timing import EXEMPLAR, apart, best, line
 
 
 def search() -> None:
-    """Nearest neighbours against a plain matrix product of the same size, and without FAISS."""
-    from texto.neighbors import Neighbors, _Blocked
+    """Nearest neighbours against a plain matrix product of the same size, and FAISS."""
+    from texto.neighbors import Neighbors
 
     rng = np.random.default_rng(0)
     n, m, d = 65_536, 10_000, 48
     queries = rng.standard_normal((n, d), dtype=np.float32)
     points = rng.standard_normal((m, d), dtype=np.float32)
-    scores = np.empty((1024, m), np.float32)
+    scores = np.empty((256, m), np.float32)
 
     def product():
         for start in range(0, n, len(scores)):
             np.matmul(queries[start : start + len(scores)], points.T, out=scores)
 
-    index, blocked = Neighbors(points, device="cpu"), _Blocked(points)
-    plain, ours, fallback = (
-        best(product),
-        best(lambda: index.search(queries)),
-        best(lambda: blocked(queries)),
-    )
+    index = Neighbors(points, device="cpu")
+    plain, ours = best(product), best(lambda: index.search(queries))
     rate = 2 * n * m * d / 1e9
     print(f"search: {n} queries, {m} points, {d} dimensions")
     line("matrix product alone (baseline)", plain, f"{rate / plain:.0f} GFLOP/s")
-    line("Neighbors, FAISS", ours, f"{plain / ours:.2f} of the product's rate")
-    line("Neighbors, without FAISS", fallback, f"{plain / fallback:.2f} of the product's rate")
+    line("Neighbors on the CPU", ours, f"{plain / ours:.2f} of the product's rate")
+    try:
+        import faiss
+    except ImportError:
+        print("  FAISS is not installed")
+        return
+    flat = faiss.IndexFlatL2(d)
+    flat.add(points)
+    theirs = best(lambda: flat.search(queries, 1))
+    line("FAISS, flat index on the CPU", theirs, f"{theirs / ours:.1f} times Neighbors' time")
 
 
 def em() -> None:
@@ -169,15 +157,12 @@ def profile(model) -> None:
 
 
 LARGE = """
-import resource, sys, time
-import texto
+import sys, texto
 model = texto.load(sys.argv[1])
 model.synthesize((256, 256), rng=0)
 side = int(sys.argv[2])
 start = time.perf_counter()
 model.synthesize((side, side), rng=0)
-seconds = time.perf_counter() - start
-print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
@@ -193,19 +178,12 @@ def growth() -> None:
             texto.save(method.fit(texto.read_image(EXEMPLAR), rng=0), path)
             small = None
             for side in (512, 4096):
-                runs = [_large(path, side) for _ in range(3 if side == 512 else 1)]
-                seconds, kilobytes = min(runs)
+                runs = [apart(LARGE, path, side) for _ in range(3 if side == 512 else 1)]
+                seconds, gigabytes = min(runs)
                 rate = seconds / side**2 * 1e6
                 small = small or rate
-                note = f"{rate:.2f} s/Mpx, {rate / small:.2f} of 512's, {kilobytes / 1e6:.2f} GB"
+                note = f"{rate:.2f} s/Mpx, {rate / small:.2f} of 512's, {gigabytes:.2f} GB"
                 line(f"{side} x {side}, finish={finish}", seconds, note)
-
-
-def _large(path: Path, side: int) -> tuple[float, float]:
-    command = [sys.executable, "-c", LARGE, str(path), str(side)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    seconds, kilobytes = map(float, done.stdout.split())
-    return seconds, kilobytes
 
 
 def startup() -> None:
@@ -221,7 +199,8 @@ def startup() -> None:
         line(name, best(lambda c=command: subprocess.run(c, check=True, capture_output=True), 5))
 
 
-BENCHES = {bench.__name__: bench for bench in (startup, search, em, stages, growth)}
+PARTS = (startup, search, em, stages, baseline, targets, family, solvers, growth)
+BENCHES = {bench.__name__: bench for bench in PARTS}
 
 
 def main(names: list[str]) -> int:

@@ -37,6 +37,14 @@ def stacked(pictures: list[np.ndarray], columns: int) -> np.ndarray:
     return np.concatenate(rows)[: -2 * GAP, : -2 * GAP]
 
 
+def shrunk(sheet: np.ndarray, width: int) -> np.ndarray:
+    """`sheet` (H, W, 3) at this width."""
+    from skimage.transform import resize
+
+    height = round(sheet.shape[0] * width / sheet.shape[1])
+    return resize(sheet, (height, width), anti_aliasing=True).astype(np.float32)
+
+
 def main() -> None:
     """Read the command line, write the sheet."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -53,12 +61,7 @@ def main() -> None:
         pair(path, options.method, (height, width), options.seed) for path in options.exemplars
     ]
     sheet = stacked(pictures, options.columns)
-    if options.width:
-        from skimage.transform import resize
-
-        ratio = options.width / sheet.shape[1]
-        sheet = resize(sheet, (round(sheet.shape[0] * ratio), options.width), anti_aliasing=True)
-    texto.write_image(options.output, sheet.astype(np.float32))
+    texto.write_image(options.output, shrunk(sheet, options.width or sheet.shape[1]))
 
 
 if __name__ == "__main__":

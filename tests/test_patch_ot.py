@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from texto import History, PatchOT, TextoError
-from texto.methods.patch_ot import WINDOW, _Plateau
+from texto.descent import WINDOW, Plateau
 from texto.metrics import patch_ot
 
 QUICK = PatchOT(n_iter=4, n_iter_dual=4, n_queries=600, device="cpu")
@@ -76,7 +76,7 @@ def test_it_stops_when_the_loss_does(exemplar):
     ],
 )
 def test_plateau(losses, tolerance, when):
-    plateau = _Plateau(tolerance)
+    plateau = Plateau(tolerance)
     reached = [number for number, loss in enumerate(losses, 1) if plateau.reached(loss)]
     assert (reached[0] if reached else None) == when
 

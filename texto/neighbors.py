@@ -43,10 +43,11 @@ class Neighbors:
 
     `points` : (m, d); `bias` : (m,) or None. `search` finds argmin_j |x - y_j|^2 - bias_j, the
     biased assignment of semi-discrete optimal transport. On the CPU this is the largest of
-    x y_j - |y_j|^2 / 2 + bias_j / 2, a matrix product in tiles that never leave the cache: three
-    to six times as fast as FAISS's flat index there. On a GPU it is a plain search of FAISS with
-    one more coordinate: y' = (y, sqrt(max bias - bias_j)), x' = (x, 0). The n x m matrix never
-    exists. Cost: 2 n m d operations at nearly the speed of a matrix product.
+    x y_j - |y_j|^2 / 2 + bias_j / 2, a matrix product in tiles that never leave the cache: as fast
+    as FAISS's flat index there for many queries, up to five times as fast for some thousands.
+    On a GPU it is a plain search of FAISS with one more coordinate: y' = (y, sqrt(max bias -
+    bias_j)), x' = (x, 0). The n x m matrix never exists. Cost: 2 n m d operations at nearly the
+    speed of a matrix product.
     """
 
     def __init__(self, points: np.ndarray, *, bias: np.ndarray | None = None, device: str = "auto"):

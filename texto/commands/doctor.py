@@ -106,7 +106,7 @@ def _faiss() -> Finding:
         return Finding("faiss", ", ".join(installed))
     if find_spec("faiss") is not None:
         return Finding("faiss", "installed, unknown version")
-    return Finding("faiss", "not installed; searches work, more slowly")
+    return Finding("faiss", "not installed; only searches on a GPU need it")
 
 
 def _version(distribution: str) -> str | None:

@@ -9,7 +9,6 @@ import secrets
 import time
 from collections.abc import Iterator
 from importlib import import_module
-from importlib.util import find_spec
 
 from ..protocols import TextoError
 from .arguments import MAX_SEED
@@ -52,30 +51,18 @@ def threads(*, deterministic: bool) -> Iterator[None]:
     if not deterministic:
         yield
         return
-    faiss = _load_threaded_libraries()
+    for name in ("numpy", "scipy.linalg", "sklearn.mixture"):  # only loaded pools can be limited
+        import_module(name)
     from threadpoolctl import threadpool_limits
 
     earlier = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-    faiss_threads = faiss.omp_get_max_threads() if faiss else None
     os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))  # for libraries loaded later
     try:
         with threadpool_limits(1):
-            if faiss:
-                faiss.omp_set_num_threads(1)
             yield
     finally:
-        if faiss:
-            faiss.omp_set_num_threads(faiss_threads)
         for name, value in earlier.items():
             if value is None:
                 os.environ.pop(name)
             else:
                 os.environ[name] = value
-
-
-def _load_threaded_libraries():
-    """Import what brings a thread pool, since only loaded pools can be limited; faiss or None."""
-    for name in ("numpy", "scipy.linalg", "sklearn.mixture"):
-        import_module(name)
-
-    return import_module("faiss") if find_spec("faiss") else None

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..checks import only, take
+from ..descent import WINDOW, Adam, Plateau
 from ..finish import finish
 from ..neighbors import resolve_device
 from ..noise import gaussian_field, texton
@@ -23,8 +24,6 @@ COARSEST = 32  # pixels: an automatic coarsest level is shorter than twice this,
 PUBLISHED = 4  # and there are as many levels as published where that leaves
 LEAST = 16  # pixels
 LEAST_PATCHES = 16  # with fewer, a level has nothing to say
-WINDOW = 10  # steps whose mean loss is compared with that of the steps before
-MOMENTS = (0.9, 0.999)  # Adam's
 
 
 @dataclass(frozen=True)
@@ -54,14 +53,14 @@ class PatchOT:
         stage="synthesis",
     )
     n_iter: int = setting(
-        30,
+        25,
         "image steps at full size, half as many more at each coarser level",
         low=1,
         high=100_000,
         stage="synthesis",
     )
     n_iter_dual: int = setting(
-        15,
+        10,
         "ascent steps when a level joins, then one with each image step; 0: none, psi = 0",
         low=0,
         high=10_000,
@@ -266,7 +265,7 @@ class _Descent:
         method, levels = self._method, self._levels[level:]
         for number, energy in enumerate(levels if method.start == "noise" else levels[:1]):
             self._ascend(energy, pyramid(picture, number + 1)[-1], level + number)
-        adam, plateau = _Adam(picture, method.learning_rate), _Plateau(method.tolerance)
+        adam, plateau = Adam(picture, method.learning_rate), Plateau(method.tolerance)
         end = self._done + n_iter
         while self._done < end:
             loss, slope = gradient(picture, levels, self._rng, ascend=method.n_iter_dual > 0)
@@ -282,39 +281,3 @@ class _Descent:
             self._done += 1
             self._progress(Step("synthesize", level, self._done, self._total))
         energy.settle()
-
-
-class _Adam:
-    """Adam (Kingma, Ba 2014) on a picture whose values stay in [0, 1]."""
-
-    def __init__(self, picture: np.ndarray, rate: float):
-        self._rate, self._count = rate, 0
-        self._mean, self._square = np.zeros_like(picture), np.zeros_like(picture)
-
-    def step(self, picture: np.ndarray, slope: np.ndarray) -> np.ndarray:
-        """`picture` one step down `slope`."""
-        self._count += 1
-        for moment, value, keep in zip(
-            (self._mean, self._square), (slope, slope * slope), MOMENTS, strict=True
-        ):
-            moment += (1 - keep) * (value - moment)
-        bias_mean, bias_square = (1 - keep**self._count for keep in MOMENTS)
-        # A step of -1 times the slope is the match itself: where slopes are small, Adam's would
-        # go beyond it and put noise into flat parts.
-        scale = np.maximum(np.sqrt(self._square / bias_square), self._rate)
-        return np.clip(picture - (self._rate / bias_mean) * self._mean / scale, 0, 1)
-
-
-class _Plateau:
-    """Tells when a loss has stopped moving: it may rise too, as the potentials do."""
-
-    def __init__(self, tolerance: float):
-        self._tolerance, self._losses = tolerance, []
-
-    def reached(self, loss: float) -> bool:
-        """Whether the mean of the last steps is nearly that of as many before."""
-        self._losses.append(loss)
-        recent, before = self._losses[-WINDOW:], self._losses[-2 * WINDOW : -WINDOW]
-        if self._tolerance == 0 or len(before) < WINDOW:
-            return False
-        return abs(np.mean(recent) - np.mean(before)) <= self._tolerance * abs(np.mean(before))
