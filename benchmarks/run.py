@@ -131,7 +131,7 @@ def profile(model) -> None:
         "projection": (patch_space.PatchSpace, "project"),
         "recomposition and upsampling": (sweep, "recompose"),
         "sliced transport between passes": (sweep.Sweep, "_flow"),
-        "initialisation": (textogmm, "_start"),
+        "initialisation": (textogmm, "field_like"),
     }
     originals = {name: getattr(*place) for name, place in places.items()}
 

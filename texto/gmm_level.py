@@ -10,8 +10,7 @@ import numpy as np
 
 from .checks import check_covariances, check_probabilities, take
 from .gmm import GaussianMixture
-from .patch_level import PatchLevel, Transport
-from .patch_space import PatchSpace
+from .patch_level import PatchLevel, Transport, restored_level
 from .protocols import TextoError
 from .transport.gmm_map import GmmPlan, barycentric_map, random_map
 
@@ -39,11 +38,8 @@ class GmmLevel:
 
     def state(self, prefix: str) -> dict[str, np.ndarray]:
         """The arrays of this level, each name behind `prefix`."""
-        space = self.database.space
         arrays = {
-            "corners": self.database.corners.astype(np.int32),
-            "mean": space.mean,
-            "axes": space.axes,
+            **self.database.state(),
         }
         if self.plans:
             arrays["converged"] = np.array(self.converged, np.uint8)
@@ -63,20 +59,11 @@ class GmmLevel:
         passes: int,
     ) -> GmmLevel:
         """The level whose `state(prefix)` is in `state`, over its exemplar `picture`."""
-        corners = take(state, prefix + "corners", shape=(None, 2), dtype=np.int32)
-        limits = np.array(picture.shape[:2]) - patch_size
-        if corners.min() < 0 or (corners > limits).any():
-            raise TextoError(
-                f"tensor '{prefix}corners'", "leaves the exemplar", "fit the model again"
-            )
-        length = patch_size**2 * picture.shape[2]
-        mean = take(state, prefix + "mean", shape=(length,), dtype=np.float32)
-        axes = take(state, prefix + "axes", shape=(length, None), dtype=np.float32)
-        database = PatchLevel(picture, corners, PatchSpace(mean, axes), patch_size)
+        database = restored_level(state, prefix, picture, patch_size)
         if passes == 0:
             return cls(database, ())
         converged = take(state, prefix + "converged", shape=(passes + 1,), dtype=np.uint8)
-        target = _restored_mixture(state, prefix + "target.", axes.shape[1])
+        target = _restored_mixture(state, prefix + "target.", database.space.dimension)
         plans = tuple(
             _restored_plan(state, f"{prefix}pass{number}.", target) for number in range(passes)
         )

@@ -58,6 +58,18 @@ def gaussian_field(
     return field
 
 
+def field_like(
+    exemplar: np.ndarray,
+    shape: tuple[int, int],
+    rng: np.random.Generator,
+    *,
+    periodic: tuple[bool, bool] = (False, False),
+) -> np.ndarray:
+    """A sample of the stationary Gaussian model of `exemplar` (H, W, C), see `gaussian_field`."""
+    mean = exemplar.mean(axis=(0, 1), dtype=np.float64)
+    return gaussian_field(texton(exemplar), mean, shape, rng, periodic=periodic)
+
+
 def _taper(size: int) -> np.ndarray:
     """A window (size,) of ones with half a cosine at both ends."""
     reach = int(size * TAPER)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from .checks import take
 from .neighbors import Neighbors
 from .patch_space import PatchSpace, principal_space
 from .patches import Grid, all_corners, extract, extract_at
+from .protocols import TextoError
 
 QUERIES = 1 << 15  # points searched at a time
 SAMPLE = 10_000  # patches that a patch space is estimated from, at most
@@ -47,6 +49,14 @@ class PatchLevel:
             part = slice(start, start + step)
             points[part] = self.space.project(extract_at(self.picture, self.corners[part], size))
         return points
+
+    def state(self) -> dict[str, np.ndarray]:
+        """The arrays that `restored_level` needs beside the picture."""
+        return {
+            "corners": self.corners.astype(np.int32),
+            "mean": self.space.mean,
+            "axes": self.space.axes,
+        }
 
     def neighbors(self, device: str) -> Neighbors:
         """The database, ready for search on `device`; built once for each."""
@@ -106,6 +116,23 @@ def patch_level(
         extract_at(picture, sample, patch_size), kept_variance=kept_variance, largest=n_dims
     )
     return PatchLevel(picture, corners, space, patch_size)
+
+
+def restored_level(
+    state: Mapping[str, np.ndarray], prefix: str, picture: np.ndarray, patch_size: int
+) -> PatchLevel:
+    """The level over `picture` whose `state()` is in `state`, each name behind `prefix`.
+
+    Raises TextoError where the arrays make no sense.
+    """
+    corners = take(state, prefix + "corners", shape=(None, 2), dtype=np.int32)
+    limits = np.array(picture.shape[:2]) - patch_size
+    if corners.min() < 0 or (corners > limits).any():
+        raise TextoError(f"tensor '{prefix}corners'", "leaves the exemplar", "fit the model again")
+    length = patch_size**2 * picture.shape[2]
+    mean = take(state, prefix + "mean", shape=(length,), dtype=np.float32)
+    axes = take(state, prefix + "axes", shape=(length, None), dtype=np.float32)
+    return PatchLevel(picture, corners, PatchSpace(mean, axes), patch_size)
 
 
 def leading_patch_level(

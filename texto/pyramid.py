@@ -40,6 +40,19 @@ def add_enlarged(image: np.ndarray, coarse: np.ndarray, factor: int) -> None:
     image[height:, width:] += coarse[-1:, -1:]
 
 
+def fitting_sizes(
+    shape: tuple[int, int], n_levels: int, patch_size: int, periodic: tuple[bool, bool]
+) -> list[tuple[int, int]]:
+    """`level_sizes` with room for a patch on every open axis."""
+    return [
+        tuple(
+            side if wraps else max(side, patch_size)
+            for side, wraps in zip(size, periodic, strict=True)
+        )
+        for size in level_sizes(shape, n_levels)
+    ]
+
+
 def level_sizes(shape: tuple[int, int], n_levels: int) -> list[tuple[int, int]]:
     """Sizes of the synthesis at each level, finest first; halves are rounded up."""
     sizes = [tuple(shape)]

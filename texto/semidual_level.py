@@ -11,7 +11,7 @@ import numpy as np
 from .checks import take
 from .gmm import GaussianMixture
 from .neighbors import Neighbors
-from .patch_level import PatchLevel, Transport
+from .patch_level import PatchLevel, Transport, restored_level
 from .patch_space import PatchSpace
 from .patches import Grid, extract, grid
 from .protocols import TextoError
@@ -76,9 +76,7 @@ class SemidualLevel:
     def state(self, prefix: str) -> dict[str, np.ndarray]:
         """The arrays of this level, each name behind `prefix`."""
         arrays = {
-            "corners": self.database.corners.astype(np.int32),
-            "mean": self.database.space.mean,
-            "axes": self.database.space.axes,
+            **self.database.state(),
             "potential": self.potential,
         }
         if self.layers is not None:
@@ -99,21 +97,18 @@ class SemidualLevel:
         n_layers: int,
     ) -> SemidualLevel:
         """The level whose `state(prefix)` is in `state`, over its exemplar `picture`."""
-        corners = take(state, prefix + "corners", shape=(None, 2), dtype=np.int32)
-        limits = np.array(picture.shape[:2]) - patch_size
-        if corners.min() < 0 or (corners > limits).any():
-            raise _damaged(prefix + "corners", "leaves the exemplar")
-        length = patch_size**2 * picture.shape[2]
-        mean = take(state, prefix + "mean", shape=(length,), dtype=np.float32)
-        axes = take(state, prefix + "axes", shape=(length, None), dtype=np.float32)
-        potential = take(state, prefix + "potential", shape=(len(corners),), dtype=np.float64)
-        database = PatchLevel(picture, corners, PatchSpace(mean, axes), patch_size)
+        database = restored_level(state, prefix, picture, patch_size)
+        count = len(database.corners)
+        potential = take(state, prefix + "potential", shape=(count,), dtype=np.float64)
         if n_layers == 1:
             return cls(database, potential)
         centres = take(
-            state, prefix + "cluster.centres", shape=(None, axes.shape[1]), dtype=np.float32
+            state,
+            prefix + "cluster.centres",
+            shape=(None, database.space.dimension),
+            dtype=np.float32,
         )
-        labels = take(state, prefix + "cluster.labels", shape=(len(corners),), dtype=np.int32)
+        labels = take(state, prefix + "cluster.labels", shape=(count,), dtype=np.int32)
         if not np.array_equal(np.unique(labels), np.arange(len(centres))):
             raise _damaged(prefix + "cluster.labels", f"does not fill {len(centres)} clusters")
         upper = take(state, prefix + "cluster.potential", shape=(len(centres),), dtype=np.float64)

@@ -125,6 +125,16 @@ def tileable_setting() -> Any:
     )
 
 
+def finish_setting(default: str = "none") -> Any:
+    """The setting `finish` of every method that averages patches."""
+    return setting(
+        default,
+        "finishing pass against the blur of averaging; none: the published form",
+        choices=("sliced", "none"),
+        stage="synthesis",
+    )
+
+
 def device_setting() -> Any:
     """The setting `device` of every method that searches neighbours."""
     return setting(

@@ -25,7 +25,14 @@ from ..protocols import (
 )
 from ..pyramid import pyramid
 from ..recompose import recompose, recompose_finer, squared_distances
-from ..settings import PERIODIC, check_settings, device_setting, setting, tileable_setting
+from ..settings import (
+    PERIODIC,
+    check_settings,
+    device_setting,
+    finish_setting,
+    setting,
+    tileable_setting,
+)
 from ..threads import single_blas
 
 LEVELS = 3  # of the paper: a quarter, a half, and the whole
@@ -72,12 +79,7 @@ class Kwatra:
         100_000, "random patches in the search, all where there are fewer", low=1, high=10_000_000
     )
     n_dims: int = setting(48, "largest dimension of the patch space", low=1, high=256)
-    finish: str = setting(
-        "none",
-        "finishing pass against the blur of averaging; none: the published form",
-        choices=("sliced", "none"),
-        stage="synthesis",
-    )
+    finish: str = finish_setting()
     tileable: str = tileable_setting()
     device: str = device_setting()
 

@@ -11,7 +11,7 @@ import numpy as np
 from ..checks import only, take
 from ..finish import finish
 from ..neighbors import resolve_device
-from ..noise import gaussian_field, texton
+from ..noise import field_like
 from ..patch_level import PatchLevel, leading_patch_level
 from ..patches import Grid, extract_at, grid
 from ..protocols import (
@@ -24,9 +24,16 @@ from ..protocols import (
     generator,
     silent,
 )
-from ..pyramid import level_sizes, pyramid
+from ..pyramid import fitting_sizes, pyramid
 from ..recompose import recompose, recompose_finer
-from ..settings import PERIODIC, check_settings, device_setting, setting, tileable_setting
+from ..settings import (
+    PERIODIC,
+    check_settings,
+    device_setting,
+    finish_setting,
+    setting,
+    tileable_setting,
+)
 from ..threads import single_blas
 from ..transport.plan import (
     entropic_potentials,
@@ -77,12 +84,7 @@ class PatchAssignment:
         20_000, "patches of the exemplar in a pass, at most", low=1, high=1_000_000
     )
     n_dims: int = setting(48, "largest dimension of the patch space", low=1, high=256)
-    finish: str = setting(
-        "none",
-        "finishing pass against the blur of averaging; none: the published form",
-        choices=("sliced", "none"),
-        stage="synthesis",
-    )
+    finish: str = finish_setting()
     tileable: str = tileable_setting()
     device: str = device_setting()
 
@@ -177,26 +179,14 @@ class _Assignments:
         self._periodic, self._device = PERIODIC[method.tileable], resolve_device(method.device)
         self._stride = method.stride or max(1, method.patch_size // 4)
         self._pictures = pyramid(model.exemplar, method.count_levels(model.exemplar.shape))
-        self._sizes = [
-            tuple(
-                side if wraps else max(side, method.patch_size)
-                for side, wraps in zip(size, self._periodic, strict=True)
-            )
-            for size in level_sizes(shape, len(self._pictures))
-        ]
+        self._sizes = fitting_sizes(shape, len(self._pictures), method.patch_size, self._periodic)
         self._passes = method.passes(len(self._pictures))
         self._done = 0
 
     def run(self) -> np.ndarray:
         """The texture, (height, width, C) or more."""
         coarsest = self._pictures[-1]
-        synthesis = gaussian_field(
-            texton(coarsest),
-            coarsest.mean(axis=(0, 1), dtype=np.float64),
-            self._sizes[-1],
-            self._rng,
-            periodic=self._periodic,
-        )
+        synthesis = field_like(coarsest, self._sizes[-1], self._rng, periodic=self._periodic)
         for level in reversed(range(len(self._pictures))):
             database = self._database(self._pictures[level])
             for _ in range(self._passes[level] - 1):

@@ -12,12 +12,19 @@ from ..checks import only, take
 from ..descent import WINDOW, Adam, Plateau
 from ..finish import finish
 from ..neighbors import resolve_device
-from ..noise import gaussian_field, texton
+from ..noise import field_like
 from ..patch_energy import LevelEnergy, gradient
 from ..patch_level import patch_level
 from ..protocols import Progress, Rng, Step, TextoError, as_image, as_shape, generator, silent
 from ..pyramid import level_sizes, pyramid
-from ..settings import PERIODIC, check_settings, device_setting, setting, tileable_setting
+from ..settings import (
+    PERIODIC,
+    check_settings,
+    device_setting,
+    finish_setting,
+    setting,
+    tileable_setting,
+)
 from ..threads import single_blas
 
 COARSEST = 32  # pixels: an automatic coarsest level is shorter than twice this,
@@ -105,12 +112,7 @@ class PatchOT:
         high=1,
         stage="synthesis",
     )
-    finish: str = setting(
-        "none",
-        "sliced: a finishing pass against what blur is left",
-        choices=("none", "sliced"),
-        stage="synthesis",
-    )
+    finish: str = finish_setting()
     tileable: str = tileable_setting()
     device: str = device_setting()
 
@@ -254,10 +256,7 @@ class _Descent:
             channels = self._levels[0].database.picture.shape[2]
             return self._rng.random((*self._sizes[0], channels), dtype=np.float32)
         exemplar = self._levels[-1].database.picture
-        mean = exemplar.mean(axis=(0, 1), dtype=np.float64)
-        field = gaussian_field(
-            texton(exemplar), mean, self._sizes[-1], self._rng, periodic=(True, True)
-        )
+        field = field_like(exemplar, self._sizes[-1], self._rng, periodic=(True, True))
         return np.clip(field, 0, 1, out=field)
 
     def _optimised(self, picture: np.ndarray, level: int, n_iter: int) -> np.ndarray:

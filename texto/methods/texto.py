@@ -13,14 +13,21 @@ from ..checks import only, take
 from ..em import fit_mixture
 from ..finish import finish
 from ..neighbors import resolve_device
-from ..noise import gaussian_field, texton
+from ..noise import field_like, texton
 from ..patch_level import Transport, draw_corners, patch_level
 from ..patches import Grid, extract_at
 from ..protocols import Progress, Rng, TextoError, as_image, as_shape, generator, silent
-from ..pyramid import level_sizes, pyramid
+from ..pyramid import fitting_sizes, pyramid
 from ..recompose import WEIGHTINGS
 from ..semidual_level import SemidualLevel, field_law, mixture_sampler, solve_level
-from ..settings import PERIODIC, check_settings, device_setting, setting, tileable_setting
+from ..settings import (
+    PERIODIC,
+    check_settings,
+    device_setting,
+    finish_setting,
+    setting,
+    tileable_setting,
+)
 from ..sweep import Sweep
 from ..threads import single_blas
 from ..transport.semidual import Sampler, Schedule
@@ -71,12 +78,7 @@ class Texto:
     recomposition: str = setting(
         "mean", "how overlapping patches are averaged", choices=WEIGHTINGS, stage="synthesis"
     )
-    finish: str = setting(
-        "none",
-        "finishing pass against the blur of averaging; none: the published form",
-        choices=("sliced", "none"),
-        stage="synthesis",
-    )
+    finish: str = finish_setting()
     tileable: str = tileable_setting()
     device: str = device_setting()
 
@@ -105,7 +107,7 @@ class Texto:
         coarsest = len(pictures) - 1
         side = int(np.clip(math.isqrt(SAMPLES * self.n_patches), *TRAINING))
         sizes = [(side, side)] * len(pictures)
-        start = _start(pictures[-1], sizes[-1], last, (False, False))
+        start = field_like(pictures[-1], sizes[-1], last)
         sweep = self._sweep(fits, sizes, "fit", progress, (False, False))
         sweep.run(
             start,
@@ -185,14 +187,8 @@ class TextoModel:
         height, width = as_shape(shape)
         periodic = PERIODIC[self.method.tileable]
         rng = generator(rng)
-        sizes = [
-            tuple(
-                side if wraps else max(side, self.method.patch_size)
-                for side, wraps in zip(size, periodic, strict=True)
-            )
-            for size in level_sizes((height, width), len(self.levels))
-        ]
-        start = _start(self.levels[-1].picture, sizes[-1], rng, periodic)
+        sizes = fitting_sizes((height, width), len(self.levels), self.method.patch_size, periodic)
+        start = field_like(self.levels[-1].picture, sizes[-1], rng, periodic=periodic)
         sweep = self.method._sweep(self.levels, sizes, "synthesize", progress, periodic)
         result = sweep.run(start, lambda *_: None, rng=rng)
         result = result[:height, :width]
@@ -268,14 +264,3 @@ class _LevelFit:
             n_iter=MIXTURE_STEPS,
         )
         return mixture_sampler(fit.mixture, self._rng)
-
-
-def _start(
-    picture: np.ndarray,
-    size: tuple[int, int],
-    rng: np.random.Generator,
-    periodic: tuple[bool, bool],
-) -> np.ndarray:
-    """The stationary Gaussian model of the coarsest `picture`, at `size`."""
-    mean = picture.mean(axis=(0, 1), dtype=np.float64)
-    return gaussian_field(texton(picture), mean, size, rng, periodic=periodic)

@@ -14,13 +14,20 @@ from ..finish import finish
 from ..gmm import GaussianMixture
 from ..gmm_level import GmmLevel
 from ..neighbors import resolve_device
-from ..noise import gaussian_field, texton
+from ..noise import field_like
 from ..patch_level import PatchLevel, draw_corners, patch_level
 from ..patches import extract_at
 from ..protocols import Progress, Rng, TextoError, as_image, as_shape, generator, silent
-from ..pyramid import level_sizes, pyramid
+from ..pyramid import fitting_sizes, pyramid
 from ..recompose import WEIGHTINGS
-from ..settings import PERIODIC, check_settings, device_setting, setting, tileable_setting
+from ..settings import (
+    PERIODIC,
+    check_settings,
+    device_setting,
+    finish_setting,
+    setting,
+    tileable_setting,
+)
 from ..sweep import Sweep
 from ..threads import single_blas
 from ..transport.gmm_map import GmmPlan, gmm_plan
@@ -87,12 +94,7 @@ class TextoGMM:
     recomposition: str = setting(
         "mean", "how overlapping patches are averaged", choices=WEIGHTINGS, stage="synthesis"
     )
-    finish: str = setting(
-        "sliced",
-        "finishing pass against the blur of averaging; none: the published form",
-        choices=("sliced", "none"),
-        stage="synthesis",
-    )
+    finish: str = finish_setting("sliced")
     tileable: str = tileable_setting()
     device: str = device_setting()
 
@@ -122,7 +124,7 @@ class TextoGMM:
             tuple(int(np.clip(side, *TRAINING)) for side in picture.shape[:2])
             for picture in pictures
         ]
-        start = _start(pictures[-1], sizes[-1], rngs[-1], (False, False))
+        start = field_like(pictures[-1], sizes[-1], rngs[-1])
         sweep = self._sweep(databases, sizes, "fit", progress, (False, False))
         sweep.run(start, lambda level, _, synthesis: fits[level].learn(synthesis), rng=last)
         return TextoGMMModel(self, exemplar, tuple(fit.level() for fit in fits))
@@ -232,15 +234,9 @@ class TextoGMMModel:
         height, width = as_shape(shape)
         periodic = PERIODIC[self.method.tileable]
         *rngs, last = generator(rng).spawn(len(self.levels) + 1)
-        sizes = [
-            tuple(
-                side if wraps else max(side, self.method.patch_size)
-                for side, wraps in zip(size, periodic, strict=True)
-            )
-            for size in level_sizes((height, width), len(self.levels))
-        ]
+        sizes = fitting_sizes((height, width), len(self.levels), self.method.patch_size, periodic)
         databases = [level.database for level in self.levels]
-        start = _start(databases[-1].picture, sizes[-1], rngs[-1], periodic)
+        start = field_like(databases[-1].picture, sizes[-1], rngs[-1], periodic=periodic)
         sweep = self.method._sweep(databases, sizes, "synthesize", progress, periodic)
         random = self.method.map == "random"
         result = sweep.run(
@@ -300,14 +296,3 @@ class _LevelFit:
         )
         self._converged.append(fit.converged)
         return fit.mixture
-
-
-def _start(
-    exemplar: np.ndarray,
-    size: tuple[int, int],
-    rng: np.random.Generator,
-    periodic: tuple[bool, bool],
-) -> np.ndarray:
-    """The poster's initialisation at the coarsest level: the stationary Gaussian model."""
-    mean = exemplar.mean(axis=(0, 1), dtype=np.float64)
-    return gaussian_field(texton(exemplar), mean, size, rng, periodic=periodic)
