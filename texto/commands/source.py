@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from .. import registry, storage
-from ..protocols import Method, Model, Progress, TextoError
+from ..protocols import Method, Model, Progress, TextoError, TextoWarning
 from ..settings import parse_settings, settings_of
 from .arguments import DEFAULT_METHOD
 from .record import is_base_name, is_seed
@@ -49,6 +50,9 @@ def open_exemplar(
 ) -> Source:
     """The picture at `path`, to be fitted with `method`."""
     picture = open_picture(path, alpha=options.alpha, max_pixels=options.max_pixels)
+    if (picture.pixels == picture.pixels[0, 0]).all():
+        note = f"exemplar {os.fspath(path)!r} has one colour only, and so will the texture"
+        warnings.warn(note, TextoWarning, stacklevel=2)
     names = {
         "exemplar": Path(path).name,
         "exemplar_hash": storage.exemplar_hash(picture.pixels),
