@@ -33,7 +33,7 @@ LAYERS = [
         "plots",
     },
     {"codecs"},
-    {"images", "patches", "pyramid", "noise", "recompose", "patch_space"},
+    {"images", "masks", "patches", "pyramid", "noise", "recompose", "patch_space"},
     {"gmm", "em", "neighbors", "masked_search", "growth", "transport", "patch_level"},
     {"finish", "metrics", "patch_energy", "gmm_level", "semidual_level", "sweep"},
     {"methods"},
