@@ -68,7 +68,7 @@ def main() -> None:
     classical = [name for name, target in METHODS.items() if target.startswith("texto.")]
     parser.add_argument("-m", "--methods", default=",".join(classical))
     parser.add_argument("--results", metavar="FOLDER")
-    parser.add_argument("--width", type=int, default=1700, help="of the sheet, in pixels")
+    parser.add_argument("--width", type=int, default=1050, help="of the sheet, in pixels")
     options = parser.parse_args()
     methods = options.methods.split(",")
     rows = [header(["exemplar", *methods])]

@@ -129,7 +129,8 @@ def profile(model) -> None:
         "index": (patch_level.PatchLevel, "neighbors"),
         "extraction": (patch_level, "extract"),
         "projection": (patch_space.PatchSpace, "project"),
-        "recomposition and upsampling": (sweep, "recompose"),
+        "recomposition": (sweep, "recompose"),
+        "upsampling": (sweep, "recompose_finer"),
         "sliced transport between passes": (sweep.Sweep, "_flow"),
         "initialisation": (textogmm, "field_like"),
     }
