@@ -62,7 +62,7 @@ def test_looks_beside_the_picture(folder, done, picture):
 
 
 def test_another_exemplar_of_the_same_name_is_not_taken(folder, done, refused, picture):
-    Image.new("RGB", (48, 40), (9, 9, 9)).save("wall.png")
+    Image.linear_gradient("L").resize((48, 40)).convert("RGB").save("wall.png")
     assert "has changed" in refused("synth", "--from", picture, "-o", "again.png")
     outcome = done("synth", "wall.png", "--from", picture, "-o", "again.png")
     assert outcome.err.startswith("texto: note: ") and outcome.err.count("\n") == 1

@@ -60,14 +60,14 @@ class PatchOT:
         stage="synthesis",
     )
     n_iter: int = setting(
-        25,
+        30,
         "image steps at full size, half as many more at each coarser level",
         low=1,
         high=100_000,
         stage="synthesis",
     )
     n_iter_dual: int = setting(
-        10,
+        15,
         "ascent steps when a level joins, then one with each image step; 0: none, psi = 0",
         low=0,
         high=10_000,
