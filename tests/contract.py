@@ -276,13 +276,18 @@ def inpainting_keeps_known_pixels(case: Case) -> None:
         pytest.skip(f"{case.name} does not inpaint")
     image, mask = case.exemplar.copy(), np.zeros(case.exemplar.shape[:2], bool)
     mask[20:34, 15:31] = True
-    result = case.method.inpaint(image, mask, rng=0)
+    seen: list[Step] = []
+    result = case.method.inpaint(image, mask, rng=0, progress=seen.append)
+    assert seen, "inpaint reports nothing"
+    assert_whole(seen)
     assert_picture(result, image.shape)
     assert np.array_equal(result[~mask], case.exemplar[~mask]), "known pixels changed"
     assert np.array_equal(image, case.exemplar) and mask.sum() == 14 * 16
     hidden = image.copy()
-    hidden[mask] = 0
-    assert np.array_equal(case.method.inpaint(hidden, mask, rng=0), result), "it saw the hole"
+    hidden[mask] = np.nan
+    anywhere = np.ones_like(mask)
+    again = case.method.inpaint(hidden, mask, sources=anywhere, rng=0)
+    assert np.array_equal(again, result), "it saw the hole"
 
 
 def mixing_everything_of_one_gives_it_back(case: Case) -> None:

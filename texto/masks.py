@@ -28,6 +28,30 @@ def as_mask(mask: np.ndarray, shape: tuple[int, ...], what: str = "mask") -> np.
     return holes
 
 
+def as_sources(
+    sources: np.ndarray | None, holes: np.ndarray, what: str = "source mask"
+) -> np.ndarray:
+    """The known pixels (H, W) that the texture may come from; all of them where None.
+
+    Raises TextoError for another type or size, and where no known pixel is left.
+    """
+    if sources is None:
+        return ~holes
+    allowed = np.asarray(sources)
+    if allowed.dtype != bool:
+        raise TextoError(what, f"holds {allowed.dtype} values", "give booleans, True = use")
+    if allowed.shape != holes.shape:
+        sizes = ["x".join(map(str, size[::-1])) for size in (allowed.shape, holes.shape)]
+        raise TextoError(
+            what, f"is {sizes[0]}, the picture is {sizes[1]}", "give a mask of the picture's size"
+        )
+    if not (allowed & ~holes).any():
+        raise TextoError(
+            what, "selects no known pixel", "mark some outside the holes; white is used"
+        )
+    return allowed & ~holes
+
+
 def hole_pyramid(holes: np.ndarray, n_levels: int) -> list[np.ndarray]:
     """The holes (H, W) at each level, finest first: a pixel is known if all under it are.
 

@@ -7,6 +7,8 @@ subsets of patches: everything is a search, a gather and a fold, no automatic di
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -20,17 +22,80 @@ FADING = 0.1  # weight of the newest step in the running mean of the cost
 DECAY = 0.5  # the step of the ascent falls like k^-DECAY
 
 
+class Places(Protocol):
+    """Which patches of a picture take part in the cost, and where their gradient lives."""
+
+    def draw(self, picture: np.ndarray, n_queries: int, rng: np.random.Generator) -> Any:
+        """Random spots for about `n_queries` patches, without gaps; `blocks` cuts them up."""
+        ...
+
+    def blank(self, picture: np.ndarray) -> np.ndarray:
+        """Zeros in the shape of a gradient, (..., C)."""
+        ...
+
+    def extract(self, picture: np.ndarray, spots: Any) -> np.ndarray:
+        """The patches (n, w w C)."""
+        ...
+
+    def fold(self, total: np.ndarray, patches: np.ndarray, spots: Any) -> None:
+        """Add `patches` to a gradient: the adjoint of `extract`."""
+        ...
+
+    def coverage(self, spots: Any) -> np.ndarray:
+        """(...): how many patches cover each value of a gradient."""
+        ...
+
+
+@dataclass(frozen=True)
+class Torus:
+    """Random grids of patches on a torus; the gradient is a picture (H, W, C)."""
+
+    patch_size: int
+
+    def draw(self, picture: np.ndarray, n_queries: int, rng: np.random.Generator) -> Grid:
+        """A grid with a random offset, at most a patch's side apart."""
+        shape = picture.shape[:2]
+        stride = int(np.clip(np.sqrt(shape[0] * shape[1] / n_queries), 1, self.patch_size))
+        axes = [np.arange(int(rng.integers(min(stride, side))), side, stride) for side in shape]
+        return Grid(tuple(shape), self.patch_size, *axes)
+
+    def blank(self, picture: np.ndarray) -> np.ndarray:
+        """Zeros like `picture`."""
+        return np.zeros_like(picture)
+
+    def extract(self, picture: np.ndarray, spots: Grid) -> np.ndarray:
+        """The patches on the grid."""
+        return extract(picture, spots)
+
+    def fold(self, total: np.ndarray, patches: np.ndarray, spots: Grid) -> None:
+        """Their adjoint."""
+        fold(total, patches, spots)
+
+    def coverage(self, spots: Grid) -> np.ndarray:
+        """(H, W)."""
+        return coverage(spots)
+
+
 class LevelEnergy:
     """One level of the loss: f(psi, u) = E_i min_j [|P_i u - y_j|^2 - psi_j] + E_j psi_j.
 
-    u is a picture on a torus, P_i u its patches, y_j the patches of `database`. Each call sees
-    a random grid of about `n_queries` patches of u, spread so that they leave no gaps. The
-    potentials psi start at 0 and rise by stochastic ascent; its steps are `rate`, in units of
-    the mean cost, over the root of their number.
+    P_i u are the patches of a picture u at `places`, on a torus where nothing is said, and y_j
+    those of `database`. Each call sees a random part of about `n_queries` patches of u, spread
+    so that they leave no gaps. The potentials psi start at 0 and rise by averaged stochastic
+    ascent; its steps are `rate`, in units of the mean cost, over the root of their number.
     """
 
-    def __init__(self, database: PatchLevel, *, n_queries: int, rate: float, device: str):
+    def __init__(
+        self,
+        database: PatchLevel,
+        *,
+        n_queries: int,
+        rate: float,
+        device: str,
+        places: Places | None = None,
+    ):
         self.database = database
+        self._places = places or Torus(database.patch_size)
         self._ascent = Ascent(database.points, device=device)
         self._average = Average(np.zeros(len(database.corners)))
         self._n_queries, self._rate = n_queries, rate
@@ -43,7 +108,7 @@ class LevelEnergy:
 
     def ascend(self, picture: np.ndarray, rng: np.random.Generator) -> None:
         """One step of ascent on the potentials (paper, eq. (5)), `picture` (H, W, C) as it is."""
-        labels, cost, _ = self._matched(picture, self._spots(picture.shape[:2], rng))
+        labels, cost, _ = self._matched(picture, self._draw(picture, rng))
         self._step(labels, cost)
         self._average.add(self.potential)
 
@@ -61,13 +126,18 @@ class LevelEnergy:
         patches, which for psi = 0 is Kwatra's step. With `ascend`, the potentials make one step
         from the same matches. Cost: one search, 2 n m d, for n of about `n_queries`.
         """
-        spots = self._spots(picture.shape[:2], rng)
+        spots = self._draw(picture, rng)
         labels, cost, residual = self._matched(picture, spots)
         value = cost + float(self.potential.mean() - self.potential[labels].mean())
         if ascend:
             self._step(labels, cost)
-        residual /= np.maximum(coverage(spots), 1)[:, :, None]
+        residual /= np.maximum(self._places.coverage(spots), 1)[..., None]
         return value, residual
+
+    def matches(self, picture: np.ndarray, spots: Any) -> np.ndarray:
+        """The correspondence (n, 2) of the patches of `picture` at `spots`, psi as it is."""
+        labels, _, _ = self._matched(picture, spots)
+        return self.database.corners[labels]
 
     def enlarged(
         self, picture: np.ndarray, finer: np.ndarray, shape: tuple[int, int]
@@ -82,30 +152,26 @@ class LevelEnergy:
         found = self.database.match(picture, spots, self._ascent.index().search)
         return recompose_finer(finer, found, spots, shape, periodic=(True, True))
 
-    def _matched(self, picture: np.ndarray, spots: Grid) -> tuple[np.ndarray, float, np.ndarray]:
-        """Labels (n,), mean squared distance, and the folded residuals P_i u - y_j, (H, W, C)."""
-        database, index = self.database, self._ascent.index()
+    def _draw(self, picture: np.ndarray, rng: np.random.Generator) -> Any:
+        return self._places.draw(picture, self._n_queries, rng)
+
+    def _matched(self, picture: np.ndarray, spots: Any) -> tuple[np.ndarray, float, np.ndarray]:
+        """Labels (n,), mean squared distance, and the folded residuals P_i u - y_j."""
+        database, places, index = self.database, self._places, self._ascent.index()
         labels = np.empty(len(spots), np.int64)
-        total, squares = np.zeros_like(picture), 0.0
+        total, squares = places.blank(picture), 0.0
         for band, part in spots.blocks(picture.shape[2]):
-            patches = extract(picture, band)
+            patches = places.extract(picture, band)
             found = labels[part] = index.search(database.space.project(patches))
             patches -= extract_at(database.picture, database.corners[found], database.patch_size)
             squares += float(np.square(patches).sum(dtype=np.float64))
-            fold(total, patches, band)
+            places.fold(total, patches, band)
         return labels, squares / len(spots), total
 
     def _step(self, labels: np.ndarray, cost: float) -> None:
         self._unit = cost if self._unit is None else self._unit + FADING * (cost - self._unit)
         self._steps += 1
         self._ascent.step(labels, self._rate * self._unit / self._steps**DECAY)
-
-    def _spots(self, shape: tuple[int, int], rng: np.random.Generator) -> Grid:
-        """A grid with a random offset, at most a patch's side apart."""
-        size = self.database.patch_size
-        stride = int(np.clip(np.sqrt(shape[0] * shape[1] / self._n_queries), 1, size))
-        axes = [np.arange(int(rng.integers(min(stride, side))), side, stride) for side in shape]
-        return Grid(tuple(shape), size, *axes)
 
 
 def gradient(

@@ -89,9 +89,19 @@ class Inpaints(Protocol):
     """A method that fills holes."""
 
     def inpaint(
-        self, image: np.ndarray, mask: np.ndarray, *, rng: Rng = None, progress: Progress = silent
+        self,
+        image: np.ndarray,
+        mask: np.ndarray,
+        *,
+        sources: np.ndarray | None = None,
+        rng: Rng = None,
+        progress: Progress = silent,
     ) -> np.ndarray:
-        """`image` (H, W, C) with the pixels where `mask` (H, W) is True made anew."""
+        """`image` (H, W, C) with the pixels where `mask` (H, W) is True made anew.
+
+        The texture is that of the known pixels, or of those among them where `sources` (H, W)
+        is True. Known pixels come back bit for bit; what the holes held has no influence.
+        """
         ...
 
 

@@ -68,7 +68,7 @@ class Sweep:
         """
         done = 0
         synthesis = synthesis.copy()
-        self._flow(synthesis, self.databases[-1].picture, START_STEPS * self.n_iter_sliced, rng)
+        self.flow(synthesis, len(self.databases) - 1, START_STEPS * self.n_iter_sliced, rng)
         for level in reversed(range(len(self.databases))):
             database, size = self.databases[level], self.sizes[level]
             spots = grid(size, database.patch_size, self.stride, self.periodic)
@@ -82,7 +82,7 @@ class Sweep:
                         database.picture, found, spots, weighting=self.recomposition
                     )
                 if number + 1 < self.passes[level]:
-                    self._flow(synthesis, database.picture, self.n_iter_sliced, rng)
+                    self.flow(synthesis, level, self.n_iter_sliced, rng)
             if level:
                 synthesis = recompose_finer(
                     self.databases[level - 1].picture,
@@ -94,14 +94,13 @@ class Sweep:
                 )
         return synthesis
 
-    def _flow(
-        self, synthesis: np.ndarray, exemplar: np.ndarray, steps: int, rng: np.random.Generator
-    ) -> None:
+    def flow(self, synthesis: np.ndarray, level: int, steps: int, rng: np.random.Generator) -> None:
         """Sliced-transport steps towards the exemplar, in place, where patches fit at all.
 
         A single sample of a coarse Gaussian field is far from the mean statistics that the
         maps were learnt for, and averaging takes contrast away with every pass.
         """
+        exemplar = self.databases[level].picture
         if steps and min(*synthesis.shape[:2], *exemplar.shape[:2]) >= PATCH_SIZE:
             flow = sliced_transport(exemplar, rng=rng)
             for _ in range(steps):

@@ -16,7 +16,12 @@ from texto.settings import settings_of
 
 WRONG = ["-1", "0", "nan", "inf", "1e400", "x", "", "2.5"]
 ALLOWED = {("--seed", "0")}
-SOURCES = {"synth": ["wall.png"], "fit": ["wall.png"]}
+SOURCES = {
+    "synth": ["wall.png"],
+    "fit": ["wall.png"],
+    "mix": ["wall.png", "wall.png"],
+    "inpaint": ["wall.png", "--mask", "wall.png"],
+}
 
 
 def numeric_options():
@@ -115,7 +120,7 @@ def test_the_last_seed_is_in_range_too(refused, done):
     [
         ([], "COMMAND: is missing"),
         (["snth"], "did you mean synth?"),
-        (["mix", "wall.png"], "'mix' is not known"),
+        (["transfer", "wall.png"], "'transfer' is not known"),
         (["--versoin"], "did you mean --version?"),
         (["--quiet", "synth", "wall.png"], "put it after"),
         (["synth", "wall.png", "--sede=3"], "'--sede': is not known; did you mean --seed"),

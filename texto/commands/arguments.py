@@ -38,7 +38,16 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"texto {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    for add in (_add_synth, _add_fit, _add_info, _add_methods, _add_doctor, _add_demo):
+    for add in (
+        _add_synth,
+        _add_fit,
+        _add_mix,
+        _add_inpaint,
+        _add_info,
+        _add_methods,
+        _add_doctor,
+        _add_demo,
+    ):
         add(commands)
     return parser
 
@@ -125,6 +134,117 @@ def _add_fit(commands):
     _seed_option(parser)
     _output_options(
         parser, "model file (default: {stem}_{method}.safetensors)", metavar="MODEL.safetensors"
+    )
+    _picture_options(parser)
+    _run_options(parser)
+
+
+def _add_mix(commands):
+    parser = commands.add_parser(
+        "mix",
+        help="make a texture between two or more",
+        description="Make a texture between two or more pictures or models. Pictures are fitted "
+        "first; where a model is given, with its settings.",
+    )
+    parser.add_argument("sources", nargs="+", metavar="A B [C ...]", help="pictures or models")
+    _method_options(parser)
+    parser.add_argument(
+        "--weights",
+        metavar="W,W[,W ...]",
+        help="how much each texture counts (default: all the same)",
+    )
+    parser.add_argument(
+        "--steps",
+        type=Integer(2, 100),
+        metavar="N",
+        help="a row of N pictures from A to B: one file each, and one with the row",
+    )
+    parser.add_argument(
+        "--map",
+        metavar="FILE",
+        help="grey picture of the weights, resized to the output: black is A, white is B",
+    )
+    parser.add_argument(
+        "-s",
+        "--size",
+        type=Size.parse,
+        metavar="WxH|N|2x",
+        help="width x height in pixels, one number for a square, or a multiple of A's size such "
+        "as 1.5x (default: 2x)",
+    )
+    parser.add_argument(
+        "-n",
+        "--num",
+        type=Integer(1, 10_000),
+        default=1,
+        metavar="NUM",
+        help="how many pictures or rows; number i has seed SEED+i (default: 1)",
+    )
+    _seed_option(parser)
+    parser.add_argument(
+        "--tileable",
+        nargs="?",
+        const="xy",
+        choices=AXES,
+        metavar="x|y|xy",
+        help="let the texture repeat without a seam along these axes (alone: xy)",
+    )
+    _output_options(
+        parser,
+        "file, folder, '-' for stdout, a name with {stem} {method} {size} {seed}, or "
+        "MODEL.safetensors for the mixed model (default: {stem}_{method}_{size}_s{seed}.png)",
+        metavar="FILE|FOLDER|-",
+    )
+    parser.add_argument(
+        "--bits",
+        type=Integer(8, 16, only=(8, 16)),
+        metavar="8|16",
+        help="bits per channel (default: 16 where an exemplar has 16, else 8)",
+    )
+    _picture_options(parser)
+    _run_options(parser)
+
+
+def _add_inpaint(commands):
+    parser = commands.add_parser(
+        "inpaint",
+        help="fill the holes of a picture with its texture",
+        description="Fill the holes of a picture with the texture around them. All other pixels "
+        "come back unchanged, at the picture's own depth.",
+    )
+    parser.add_argument("source", metavar="IMAGE", help="picture file")
+    parser.add_argument(
+        "--mask",
+        required=True,
+        metavar="FILE",
+        help="picture of the same size: white is filled, black is kept. Any depth, grey or "
+        "colour: a pixel is white where the mean of its channels is above half the range (127 "
+        "of 255)",
+    )
+    parser.add_argument(
+        "--invert-mask", action="store_true", help="fill where the mask is black instead"
+    )
+    parser.add_argument(
+        "--source-mask",
+        metavar="FILE",
+        help="picture of the same size, white where texture may come from (default: everywhere "
+        "outside the holes)",
+    )
+    _method_options(parser)
+    parser.add_argument(
+        "-n",
+        "--num",
+        type=Integer(1, 10_000),
+        default=1,
+        metavar="NUM",
+        help="how many pictures; picture i has seed SEED+i (default: 1)",
+    )
+    _seed_option(parser)
+    _output_options(
+        parser,
+        "file, folder, '-' for stdout, or a name with {stem} {method} {size} {seed} "
+        "(default: {stem}_{method}_inpaint_s{seed}.png)",
+        metavar="FILE|FOLDER|-",
     )
     _picture_options(parser)
     _run_options(parser)

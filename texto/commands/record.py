@@ -65,6 +65,13 @@ def stored_fields(path: str | os.PathLike) -> dict[str, Any]:
 def read(path: str | os.PathLike) -> Record:
     """The checked record in the picture `path`; TextoError naming the first wrong field."""
     fields = stored_fields(path)
+    command = fields.get("command", "synth")
+    if command != "synth":
+        raise TextoError(
+            f"picture {os.fspath(path)!r}",
+            f"was made by 'texto {command}', which 'texto synth' cannot repeat",
+            f"run 'texto {command}' again with the settings that 'texto info' shows",
+        )
     for name, accepts in _FIELDS.items():
         if not accepts(fields.get(name)):
             raise TextoError(
@@ -73,7 +80,7 @@ def read(path: str | os.PathLike) -> Record:
                 "give a PNG that texto made",
             )
     values = {name: fields[name] for name in _FIELDS if name in fields}
-    return Record(**{**values, "size": tuple(values["size"])})
+    return Record(**{"fit_seed": None, **values, "size": tuple(values["size"])})
 
 
 def find_source(record: Record, picture: str | os.PathLike) -> Path:

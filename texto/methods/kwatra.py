@@ -10,6 +10,7 @@ import numpy as np
 
 from ..checks import only, take
 from ..finish import finish
+from ..inpainting.robust import fill_holes
 from ..neighbors import resolve_device
 from ..patch_level import PatchLevel, leading_patch_level
 from ..patches import Grid, grid
@@ -101,6 +102,23 @@ class Kwatra:
         self.count_levels(exemplar.shape)
         progress(Step("fit", 0, 1, 1))
         return KwatraModel(self, exemplar)
+
+    def inpaint(
+        self,
+        image: np.ndarray,
+        mask: np.ndarray,
+        *,
+        sources: np.ndarray | None = None,
+        rng: Rng = None,
+        progress: Progress = silent,
+    ) -> np.ndarray:
+        """`image` (H, W, C) with new pixels where `mask` (H, W) is True, see `Inpaints`.
+
+        Raises TextoError where too few patches of the smallest size touch no hole; larger sizes
+        that leave too few are left out. `finish` and `tileable` are for syntheses. A 64 x 64
+        hole in 256 x 256 takes about 2 s on two cores.
+        """
+        return fill_holes(self, image, mask, sources=sources, rng=rng, progress=progress)
 
     def restore(self, state: Mapping[str, Any]) -> KwatraModel:
         """The model whose `state()` is `state`; TextoError where it makes no sense."""

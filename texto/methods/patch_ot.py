@@ -11,6 +11,7 @@ import numpy as np
 from ..checks import only, take
 from ..descent import WINDOW, Adam, Plateau
 from ..finish import finish
+from ..inpainting.optimal import fill_holes
 from ..neighbors import resolve_device
 from ..noise import field_like
 from ..patch_energy import LevelEnergy, gradient
@@ -132,6 +133,24 @@ class PatchOT:
         progress(Step("fit", 0, 1, 1))
         return PatchOTModel(self, exemplar)
 
+    def inpaint(
+        self,
+        image: np.ndarray,
+        mask: np.ndarray,
+        *,
+        sources: np.ndarray | None = None,
+        rng: Rng = None,
+        progress: Progress = silent,
+    ) -> np.ndarray:
+        """`image` (H, W, C) with new pixels where `mask` (H, W) is True, see `Inpaints`.
+
+        The patches that touch the holes are transported onto those that touch none, level by
+        level whatever `start` is. Raises TextoError where too few of these are left. `finish`
+        and `tileable` are for syntheses. A 64 x 64 hole in 256 x 256 takes about 3 s on two
+        cores.
+        """
+        return fill_holes(self, image, mask, sources=sources, rng=rng, progress=progress)
+
     def restore(self, state: Mapping[str, Any]) -> PatchOTModel:
         """The model whose `state()` is `state`."""
         only(state, ["exemplar"])
@@ -139,6 +158,10 @@ class PatchOT:
         exemplar = as_image(exemplar, "tensor 'exemplar'", smallest=self.patch_size)
         self.count_levels(exemplar.shape)
         return PatchOTModel(self, exemplar)
+
+    def image_steps(self, level: int) -> int:
+        """Image steps at `level`, 0 the finest."""
+        return self.n_iter + self.n_iter * level // 2
 
     def count_levels(self, shape: tuple[int, ...]) -> int:
         """The number of levels for an exemplar of this shape; TextoError if too many."""
@@ -235,9 +258,7 @@ class _Descent:
         # Stages, first to last: the level that the picture lives on, and its image steps.
         coarse = method.start == "coarse"
         first = len(levels) - 1 if coarse else 0
-        self._stages = {
-            level: method.n_iter + method.n_iter * level // 2 for level in range(first, -1, -1)
-        }
+        self._stages = {level: method.image_steps(level) for level in range(first, -1, -1)}
         self._total = sum(self._stages.values()) + len(levels) * method.n_iter_dual
 
     def run(self) -> np.ndarray:

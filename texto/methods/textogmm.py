@@ -13,11 +13,13 @@ from ..em import fit_mixture
 from ..finish import finish
 from ..gmm import GaussianMixture
 from ..gmm_level import GmmLevel
+from ..inpainting.mixtures import fill_holes
+from ..mixing import model as mixed
 from ..neighbors import resolve_device
 from ..noise import field_like
 from ..patch_level import PatchLevel, draw_corners, patch_level
 from ..patches import extract_at
-from ..protocols import Progress, Rng, TextoError, as_image, as_shape, generator, silent
+from ..protocols import Model, Progress, Rng, TextoError, as_image, as_shape, generator, silent
 from ..pyramid import fitting_sizes, pyramid
 from ..recompose import WEIGHTINGS
 from ..settings import (
@@ -125,16 +127,51 @@ class TextoGMM:
             for picture in pictures
         ]
         start = field_like(pictures[-1], sizes[-1], rngs[-1])
-        sweep = self._sweep(databases, sizes, "fit", progress, (False, False))
+        sweep = self.sweep(databases, sizes, "fit", progress, (False, False))
         sweep.run(start, lambda level, _, synthesis: fits[level].learn(synthesis), rng=last)
         return TextoGMMModel(self, exemplar, tuple(fit.level() for fit in fits))
 
-    def restore(self, state: Mapping[str, Any]) -> TextoGMMModel:
+    def mix(self, models: Sequence[Model], weights: Sequence[float]) -> Model:
+        """The model between `models` at `weights`, see `texto.mixing.model.mix`."""
+        return mixed.mix(self, models, weights)
+
+    def mix_along(
+        self,
+        models: Sequence[Model],
+        weight_map: np.ndarray,
+        shape: tuple[int, int],
+        *,
+        rng: Rng = None,
+        progress: Progress = silent,
+    ) -> np.ndarray:
+        """Texture whose mix follows `weight_map`, see `texto.mixing.model.mix_along`."""
+        return mixed.mix_along(self, models, weight_map, shape, rng=rng, progress=progress)
+
+    def inpaint(
+        self,
+        image: np.ndarray,
+        mask: np.ndarray,
+        *,
+        sources: np.ndarray | None = None,
+        rng: Rng = None,
+        progress: Progress = silent,
+    ) -> np.ndarray:
+        """`image` (H, W, C) with new pixels where `mask` (H, W) is True, see `Inpaints`.
+
+        Raises TextoError where too few patches of `patch_size` touch no hole. The search sees
+        all known patches and averages are robust: `search_share`, `recomposition` and `tileable`
+        are for syntheses. A 64 x 64 hole in 256 x 256 takes about 2 s on two cores.
+        """
+        return fill_holes(self, image, mask, sources=sources, rng=rng, progress=progress)
+
+    def restore(self, state: Mapping[str, Any]) -> TextoGMMModel | mixed.MixedModel:
         """The model whose `state()` is `state`; TextoError where the arrays make no sense."""
+        if "mix.weights" in state:
+            return mixed.restore(self, state)
         exemplar = take(state, "exemplar", shape=(None, None, None), dtype=np.float32)
         exemplar = as_image(exemplar, "tensor 'exemplar'", smallest=self.patch_size)
         pictures = pyramid(exemplar, self.count_levels(exemplar.shape))
-        passes = self._passes(len(pictures)) if self.map != "identity" else [0] * len(pictures)
+        passes = self.passes(len(pictures)) if self.map != "identity" else [0] * len(pictures)
         levels = tuple(
             GmmLevel.restore(state, f"level{number}.", picture, self.patch_size, count)
             for number, (picture, count) in enumerate(zip(pictures, passes, strict=True))
@@ -150,11 +187,11 @@ class TextoGMM:
             count = max(1, sum(side >= COARSEST for side in sides))
         else:
             count = self.n_levels
-        fitting = sum(self._windows(shape, level) >= self.n_components for level in range(16))
+        fitting = sum(self.windows(shape, level) >= self.n_components for level in range(16))
         if fitting == 0:
             raise TextoError(
                 "exemplar",
-                f"has only {self._windows(shape, 0)} patches for n_components={self.n_components}",
+                f"has only {self.windows(shape, 0)} patches for n_components={self.n_components}",
                 "lower n_components or patch_size",
             )
         if count > fitting and self.n_levels is not None:
@@ -166,11 +203,11 @@ class TextoGMM:
             )
         return min(count, fitting)
 
-    def _windows(self, shape: tuple[int, ...], level: int) -> int:
+    def windows(self, shape: tuple[int, ...], level: int) -> int:
         """How many different patches a level of the exemplar has."""
         return int(np.prod([max(0, (side >> level) - self.patch_size + 1) for side in shape[:2]]))
 
-    def _passes(self, n_levels: int) -> list[int]:
+    def passes(self, n_levels: int) -> list[int]:
         """Transport passes of each level, finest first: structure is made at the coarse ones."""
         return [max(1, self.n_iter - (n_levels - 1 - level)) for level in range(n_levels)]
 
@@ -178,21 +215,21 @@ class TextoGMM:
         return patch_level(
             picture,
             self.patch_size,
-            n_patches=self._count_searched(picture.shape),
+            n_patches=self.count_searched(picture.shape),
             n_dims=self.n_dims,
             kept_variance=self.kept_variance,
             rng=rng,
         )
 
-    def _count_searched(self, shape: tuple[int, ...]) -> int:
+    def count_searched(self, shape: tuple[int, ...]) -> int:
         """How many patches of a level the search uses."""
-        windows = self._windows(shape, 0)
+        windows = self.windows(shape, 0)
         if self.search_all:
             return windows
         least = min(LEAST_SEARCHED, windows)
         return max(least, min(self.n_patches, int(self.search_share * windows)))
 
-    def _sweep(
+    def sweep(
         self,
         databases: Sequence[PatchLevel],
         sizes: Sequence[tuple[int, int]],
@@ -203,7 +240,7 @@ class TextoGMM:
         return Sweep(
             databases=databases,
             sizes=sizes,
-            passes=self._passes(len(databases)),
+            passes=self.passes(len(databases)),
             stride=self.stride or max(1, self.patch_size // 4),
             recomposition=self.recomposition,
             n_iter_sliced=self.n_iter_sliced,
@@ -237,7 +274,7 @@ class TextoGMMModel:
         sizes = fitting_sizes((height, width), len(self.levels), self.method.patch_size, periodic)
         databases = [level.database for level in self.levels]
         start = field_like(databases[-1].picture, sizes[-1], rngs[-1], periodic=periodic)
-        sweep = self.method._sweep(databases, sizes, "synthesize", progress, periodic)
+        sweep = self.method.sweep(databases, sizes, "synthesize", progress, periodic)
         random = self.method.map == "random"
         result = sweep.run(
             start,

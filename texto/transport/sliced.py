@@ -58,8 +58,8 @@ class SlicedTransport:
         gaussian = rng.standard_normal((rank, min(self.n_directions, rank)), dtype=np.float32)
         directions = np.linalg.qr(gaussian)[0]
         forth, back = self.analysis @ directions, (self.synthesis @ directions).T
-        displace = _displacement(_sample(image, rng) @ forth, self.sample @ forth)
-        spots = _random_grid(image.shape[:2], stride, rng, periodic)
+        displace = displacement(sample_patches(image, rng) @ forth, self.sample @ forth)
+        spots = random_grid(image.shape[:2], stride, rng, periodic)
         total = np.zeros_like(image)
         bands = [band for band, _ in spots.blocks(image.shape[2])]
         moves = mapped(lambda band: displace(extract(image, band) @ forth) @ back, bands)
@@ -75,19 +75,25 @@ def sliced_transport(
     exemplar: np.ndarray, *, rng: np.random.Generator, n_directions: int = 64
 ) -> SlicedTransport:
     """The flow towards the 7 x 7 patches of `exemplar` (H, W, C), at least 7 x 7 pixels."""
-    sample = _sample(exemplar, rng)
+    sample = sample_patches(exemplar, rng)
     centred = sample - sample.mean(axis=0)
-    variances, axes = np.linalg.eigh((centred.T @ centred).astype(np.float64) / len(sample))
+    analysis, synthesis = frame((centred.T @ centred).astype(np.float64) / len(sample))
+    return SlicedTransport(sample, analysis, synthesis, n_directions)
+
+
+def frame(covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`analysis` and `synthesis` (D, r) of patches with this `covariance` (D, D)."""
+    variances, axes = np.linalg.eigh(covariance)
     mean = max(float(variances.mean()), NULL)
     # Directions without variance are left out, so that a grey picture in RGB stays grey.
     kept = variances > NULL * max(1.0, float(variances.max()))
     variances, axes = variances[kept], axes[:, kept]
     powers = (variances / mean + RIDGE) ** (WHITENING / 2)
     analysis, synthesis = (axes / powers).astype(np.float32), (axes * powers).astype(np.float32)
-    return SlicedTransport(sample, analysis, synthesis, n_directions)
+    return analysis, synthesis
 
 
-def _sample(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def sample_patches(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Random patches (n, w w C) of `image`; positions may repeat."""
     limits = [size - PATCH_SIZE + 1 for size in image.shape[:2]]
     count = min(SAMPLES, 2 * limits[0] * limits[1])
@@ -95,7 +101,7 @@ def _sample(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return extract_at(image, corners, PATCH_SIZE)
 
 
-def _displacement(source: np.ndarray, target: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+def displacement(source: np.ndarray, target: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     """The monotone maps from the columns of `source` to those of `target`, minus the identity.
 
     source : (n, k), target : (m, k); the result takes values (N, k) to displacements (N, k).
@@ -128,7 +134,7 @@ def _displacement(source: np.ndarray, target: np.ndarray) -> Callable[[np.ndarra
     return displace
 
 
-def _random_grid(
+def random_grid(
     shape: tuple[int, int], stride: int, rng: np.random.Generator, periodic: tuple[bool, bool]
 ) -> Grid:
     """A grid with a random offset, so that in time every patch takes part."""

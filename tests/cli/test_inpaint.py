@@ -1,0 +1,336 @@
+"""`texto inpaint`: known pixels kept at any depth and mode, masks, records, refusals."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import texto as package
+from texto import registry, storage
+from texto.cli import main
+from texto.images import open_image, read_text, write_image
+
+QUICK = ("-m", "gaussian", "--seed", 1)
+HOLES = np.zeros((40, 48), bool)
+HOLES[10:22, 14:30] = True
+HOLES[33:, :6] = True
+
+
+def save(name, values):
+    Image.fromarray(values).save(name)
+    return name
+
+
+def record_of(path):
+    return json.loads(read_text(path)["texto"])
+
+
+@pytest.fixture
+def mask(folder):
+    """mask.png, white where HOLES; wall.png is beside it."""
+    return save("mask.png", HOLES.astype(np.uint8) * 255)
+
+
+@pytest.fixture
+def filled(folder, done, mask):
+    """The pixels that `texto inpaint wall.png ARGUMENTS` writes."""
+
+    def call(*arguments):
+        done("inpaint", "wall.png", *QUICK, *arguments, "-o", "filled.png", "--force")
+        return open_image("filled.png").pixels
+
+    return call
+
+
+# -- results ----------------------------------------------------------------------------------
+
+
+def test_fills_the_holes_and_nothing_else(folder, done, mask, pixels):
+    outcome = done("inpaint", "wall.png", "--mask", mask, *QUICK)
+    assert outcome.paths == ["wall_gaussian_inpaint_s1.png"]
+    assert outcome.err == f"texto: {100 * HOLES.mean():.1f} % of the picture to fill\n"
+    before, after = pixels("wall.png"), pixels(outcome.paths[0])
+    assert np.array_equal(after[~HOLES], before[~HOLES])
+    assert (after[HOLES] != before[HOLES]).any(axis=1).mean() > 0.9
+    expected = package.Gaussian().inpaint(open_image("wall.png").pixels, HOLES, rng=1)
+    assert np.abs(open_image(outcome.paths[0]).pixels - expected).max() <= 0.5001 / 255
+
+
+def test_default_method_is_textogmm(folder, done, mask, pixels):
+    if not hasattr(package.TextoGMM, "inpaint"):
+        pytest.skip("textogmm does not inpaint yet")
+    quick = [f"--set={pair}" for pair in ("n_iter=1", "n_components=2", "patch_size=4")]
+    (path,) = done("inpaint", "wall.png", "--mask", mask, "--seed", 1, *quick, "-q").paths
+    assert path == "wall_textogmm_inpaint_s1.png"
+    assert np.array_equal(pixels(path)[~HOLES], pixels("wall.png")[~HOLES])
+
+
+def deep(channels, top):
+    values = np.random.default_rng(1).integers(0, top + 1, (40, 48, channels))
+    return values[:, :, 0] if channels == 1 else values
+
+
+INPUTS = {
+    "grey 8": ("a.png", deep(1, 255).astype(np.uint8)),
+    "grey 16": ("a.png", deep(1, 65535).astype(np.uint16)),
+    "grey 16 TIFF": ("a.tif", deep(1, 65535).astype(np.uint16)),
+    "two tones": ("a.png", deep(1, 1).astype(bool)),
+    "JPEG": ("a.jpg", deep(3, 255).astype(np.uint8)),
+    "BMP": ("a.bmp", deep(3, 255).astype(np.uint8)),
+}
+
+
+@pytest.mark.parametrize("name, values", INPUTS.values(), ids=INPUTS)
+def test_known_pixels_keep_their_values_and_depth(folder, done, mask, pixels, name, values):
+    save(name, values)
+    path = done("inpaint", name, "--mask", mask, *QUICK).paths[0]
+    assert path == "a_gaussian_inpaint_s1.png"
+    before, after = pixels(name), pixels(path)
+    if before.dtype == bool:
+        before = before * np.uint8(255)
+    assert after.dtype == before.dtype and after.shape == before.shape
+    assert np.array_equal(after[~HOLES], before[~HOLES])
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_deep_colour_keeps_its_depth(folder, done, mask, suffix):
+    import imagecodecs
+
+    values = deep(3, 65535).astype(np.uint16)
+    Path("deep.png").write_bytes(imagecodecs.png_encode(values))
+    done("inpaint", "deep.png", "--mask", mask, *QUICK, "-o", f"out{suffix}")
+    after = getattr(imagecodecs, f"{'png' if suffix == '.png' else 'tiff'}_decode")(
+        Path(f"out{suffix}").read_bytes()
+    )
+    assert after.dtype == np.uint16 and np.array_equal(after[~HOLES], values[~HOLES])
+
+
+def test_float_pictures_stay_float(folder, done, mask, refused):
+    values = np.random.default_rng(1).random((40, 48), np.float32)
+    write_image("height.tif", values, bits=32)
+    line = refused("inpaint", "height.tif", "--mask", mask, *QUICK, "-o", "height.png")
+    assert "would not keep the 32-bit pixels" in line and ".tif" in line
+    path = done("inpaint", "height.tif", "--mask", mask, *QUICK).paths[0]
+    assert path == "height_gaussian_inpaint_s1.tif"
+    after = open_image(path)
+    assert after.bits == 32 and np.array_equal(after.pixels[~HOLES, 0], values[~HOLES])
+
+
+def test_palette_and_transparent_pictures(folder, done, mask, pixels, refused, bricks):
+    Image.fromarray(bricks()).quantize(20).save("few.png")
+    path = done("inpaint", "few.png", "--mask", mask, *QUICK).paths[0]
+    colours = np.array(Image.open("few.png").convert("RGB"))
+    assert np.array_equal(pixels(path)[~HOLES], colours[~HOLES])
+    save("clear.png", np.dstack([bricks(), np.full((40, 48), 99, np.uint8)]))
+    assert "transparent" in refused("inpaint", "clear.png", "--mask", mask, *QUICK)
+    path = done("inpaint", "clear.png", "--mask", mask, *QUICK, "--alpha", "ignore").paths[0]
+    assert np.array_equal(pixels(path)[~HOLES], bricks()[~HOLES])
+    assert record_of(path)["alpha"] == "ignore"
+
+
+# -- masks ------------------------------------------------------------------------------------
+
+
+def soft(holes, low, high, dtype):
+    """A mask with values 0..low where black is meant and high.. where white is."""
+    top = np.iinfo(dtype).max
+    random = np.random.default_rng(0).random(holes.shape)
+    values = np.where(holes, high + random * (top - high), random * low)
+    return np.rint(values).astype(dtype)
+
+
+MASKS = {
+    "soft, at the threshold": soft(HOLES, 127, 128, np.uint8),
+    "only 127 and 128": np.where(HOLES, 128, 127).astype(np.uint8),
+    "16 bits": soft(HOLES, 32767, 32768, np.uint16),
+    "only 32767 and 32768": np.where(HOLES, 32768, 32767).astype(np.uint16),
+    "RGB": np.dstack([soft(HOLES, 127, 128, np.uint8)] * 3),
+    "RGB by its mean": np.dstack(
+        [HOLES * np.uint8(255), HOLES * np.uint8(140), np.full((40, 48), 120, np.uint8)]
+    ),
+    "one bit": HOLES,
+    "with opaque alpha": np.dstack(
+        [HOLES * np.uint8(255)] * 3 + [np.full((40, 48), 255, np.uint8)]
+    ),
+}
+
+
+@pytest.mark.parametrize("values", MASKS.values(), ids=MASKS)
+def test_masks_of_any_kind_are_the_boolean_one(filled, values):
+    expected = filled("--mask", "mask.png")
+    assert np.array_equal(filled("--mask", save("other.png", values)), expected)
+
+
+def test_inverted_mask(filled, refused):
+    expected = filled("--mask", "mask.png")
+    save("black.png", np.where(HOLES, 0, 255).astype(np.uint8))
+    assert np.array_equal(filled("--mask", "black.png", "--invert-mask"), expected)
+    assert record_of("filled.png")["mask_inverted"] is True
+    save("none.png", np.zeros((40, 48), np.uint8))
+    line = refused("inpaint", "wall.png", "--mask", "none.png", "--invert-mask", *QUICK)
+    assert "selects every pixel; with --invert-mask, black is filled" in line
+
+
+def test_source_mask_reaches_the_method(filled):
+    some = np.zeros((40, 48), bool)
+    some[20:, 10:] = True
+    save("some.png", some.astype(np.uint8) * 255)
+    after = filled("--mask", "mask.png", "--source-mask", "some.png")
+    image = open_image("wall.png").pixels
+    expected = package.Gaussian().inpaint(image, HOLES, sources=some, rng=1)
+    assert np.abs(after - expected).max() <= 0.5001 / 255
+    assert not np.array_equal(after, filled("--mask", "mask.png"))
+
+
+@pytest.mark.parametrize(
+    "share, told", [(768, "40.0 %"), (2, "0.1 %"), (1, "0.052 %"), (1919, "99.9 %")]
+)
+def test_filled_share_is_told(folder, done, share, told):
+    values = np.zeros(1920, np.uint8)
+    values[:share] = 255
+    save("part.png", values.reshape(40, 48))
+    arguments = ("inpaint", "wall.png", "--mask", "part.png", *QUICK, "--force")
+    assert done(*arguments).err == f"texto: {told} of the picture to fill\n"
+    assert done(*arguments, "-q").err == ""
+
+
+# -- names, seeds, records --------------------------------------------------------------------
+
+
+def test_several_pictures(folder, done, mask, pixels):
+    arguments = ("inpaint", "wall.png", "--mask", mask, "-m", "gaussian", "--seed", 7)
+    outcome = done(*arguments, "-n", 3, "--json")
+    answer = json.loads(outcome.out)
+    assert answer["filled"] == pytest.approx(HOLES.mean())
+    paths = [entry["path"] for entry in answer["outputs"]]
+    assert paths == [f"wall_gaussian_inpaint_s{seed}.png" for seed in (7, 8, 9)]
+    assert [record_of(path)["seed"] for path in paths] == [7, 8, 9]
+    assert len({pixels(path).tobytes() for path in paths}) == 3
+    (alone,) = done(*arguments[:-1], 8, "-o", "alone.png").paths
+    assert Path(alone).read_bytes() == Path(paths[1]).read_bytes()
+
+
+def test_drawn_seed_is_told(folder, done, mask):
+    outcome = done(
+        "inpaint", "wall.png", "--mask", mask, "-m", "gaussian", "-o", "{stem}_{size}.png"
+    )
+    assert outcome.paths == ["wall_48x40.png"]
+    assert outcome.err.splitlines()[1:] == [f"texto: seed {record_of('wall_48x40.png')['seed']}"]
+
+
+def test_record_and_info(folder, done, mask, refused):
+    path = done("inpaint", "wall.png", "--mask", mask, *QUICK, "--set", "tileable=x").paths[0]
+    fields = record_of(path)
+    assert len(fields.pop("mask_hash")) == 64
+    assert fields == {
+        "alpha": "refuse",
+        "bits": 8,
+        "command": "inpaint",
+        "deterministic": False,
+        "image": "wall.png",
+        "image_hash": storage.exemplar_hash(open_image("wall.png").pixels),
+        "mask": "mask.png",
+        "mask_inverted": False,
+        "method": "gaussian",
+        "seed": 1,
+        "settings": {"tileable": "x"},
+        "size": [48, 40],
+        "version": package.__version__,
+    }
+    shown = done("info", path).out
+    assert "inpaint\n" in shown and "mask.png\n" in shown and "48x40\n" in shown
+    line = refused("synth", "--from", path)
+    assert "was made by 'texto inpaint', which 'texto synth' cannot repeat" in line
+    assert "'texto info'" in line
+
+
+def test_stdout(folder, mask, capfdbinary):
+    arguments = ["inpaint", "wall.png", "--mask", mask, "-m", "gaussian", "--seed", "1", "-o"]
+    assert main([*arguments, "file.png"]) == 0
+    capfdbinary.readouterr()
+    assert main([*arguments, "-"]) == 0
+    assert capfdbinary.readouterr().out == Path("file.png").read_bytes()
+
+
+def test_other_peoples_methods_cannot_change_known_pixels(folder, done, mask, pixels, monkeypatch):
+    def all_black(self, image, mask, *, sources=None, rng=None, progress=None):
+        image[:] = 0
+        mask[:] = True
+        return image
+
+    monkeypatch.setattr(package.Gaussian, "inpaint", all_black)
+    path = done("inpaint", "wall.png", "--mask", mask, *QUICK).paths[0]
+    assert np.array_equal(pixels(path)[~HOLES], pixels("wall.png")[~HOLES])
+    assert not pixels(path)[HOLES].any()
+
+
+# -- refusals ---------------------------------------------------------------------------------
+
+
+def test_masks_that_fit_nothing_are_refused(refused, mask):
+    save("small.png", np.full((9, 13), 255, np.uint8))
+    save("white.png", np.full((40, 48), 255, np.uint8))
+    save("black.png", np.zeros((40, 48), np.uint8))
+    for name, told in {
+        "small.png": "mask 'small.png': is 13x9, the picture is 48x40",
+        "white.png": "mask 'white.png': selects every pixel",
+        "black.png": "mask 'black.png': selects no pixel",
+        "missing.png": "missing.png",
+    }.items():
+        assert told in refused("inpaint", "wall.png", "--mask", name, *QUICK)
+    for name, told in {
+        "small.png": "source mask 'small.png': is 13x9, the picture is 48x40",
+        "black.png": "source mask 'black.png': selects no known pixel",
+        mask: "source mask 'mask.png': selects no known pixel",
+    }.items():
+        line = refused("inpaint", "wall.png", "--mask", mask, "--source-mask", name, *QUICK)
+        assert told in line
+
+
+@pytest.mark.parametrize(
+    "arguments, told",
+    [
+        (["wall.png"], "--mask: is missing"),
+        (["--mask", "mask.png"], "IMAGE: is missing"),
+        (["wall.png", "--mask", "mask.png", "-m", "gausian"], "did you mean gaussian?"),
+        (["wall.png", "--mask", "mask.png", *QUICK, "-o", "a.jpg"], ".jpg files would not keep"),
+        (["wall.png", "--mask", "mask.png", *QUICK, "-o", "a.gif"], "has the suffix '.gif'"),
+        (["wall.png", "--mask", "mask.png", *QUICK, "-o", "mask.png", "--force"], "also an input"),
+        (["wall.png", "--mask", "mask.png", *QUICK, "-o", "wall.png", "--force"], "also an input"),
+        (["wall.png", "--mask", "mask.png", *QUICK, "-n", "2", "-o", "a.png"], "more than once"),
+        (["wall.png", "--mask", "mask.png", *QUICK, "-n", "2", "-o", "-"], "one picture, not 2"),
+        (["wall.png", "--mask", "mask.png", *QUICK, "--json", "-o", "-"], "--json"),
+        (["wall.png", "--mask", "mask.png", *QUICK, "--set", "tileable=z"], "none | x | y | xy"),
+        (["wall.png", "--mask", "mask.png", *QUICK, "--device", "cuda"], "runs on the CPU only"),
+        (["wall.png", "--mask", "mask.png", *QUICK, "--max-pixels", "9"], "over the limit"),
+        (["gone.png", "--mask", "mask.png", *QUICK], "gone.png"),
+    ],
+)
+def test_refused_with_advice(arguments, told, refused, mask):
+    assert told in refused("inpaint", *arguments)
+
+
+def test_an_existing_output_and_models_are_refused(refused, mask, model):
+    save("a.png", np.zeros((4, 4), np.uint8))
+    arguments = ("inpaint", "wall.png", "--mask", mask, *QUICK, "-o", "a.png")
+    assert "use --force" in refused(*arguments)
+    assert "is a model" in refused("inpaint", model, "--mask", mask, *QUICK)
+    assert "is a model" in refused("inpaint", "wall.png", "--mask", model, *QUICK)
+
+
+def test_methods_that_fill_no_holes_name_those_that_do(refused, mask, monkeypatch):
+    monkeypatch.setitem(registry.METHODS, "broken", "texto.nowhere:Nothing")
+    line = refused("inpaint", "wall.png", "--mask", mask, "-m", "efros-leung")
+    assert "'efros-leung' fills no holes; use gaussian" in line
+    assert "broken" not in line and line.count("efros-leung") == 1
+
+
+def test_memory_that_runs_out_is_told(refused, mask, monkeypatch):
+    def greedy(self, image, mask, **_):
+        raise MemoryError
+
+    monkeypatch.setattr(package.Gaussian, "inpaint", greedy)
+    line = refused("inpaint", "wall.png", "--mask", mask, *QUICK, "-q")
+    assert "memory: there is not enough for this picture; scale the picture down" in line

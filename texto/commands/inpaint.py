@@ -1,0 +1,237 @@
+"""`texto inpaint`: the holes of a picture filled with its texture, all other pixels kept."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from .. import __version__, registry, storage
+from ..history import History
+from ..protocols import Inpaints, Progress, TextoError
+from . import outputs, record, source
+from .console import complain, progress_bar, say, say_json, write_bytes
+from .running import chosen_seed, tell_seed, threads, told_time
+
+DEFAULT_NAME = "{stem}_{method}_inpaint_s{seed}"
+_LOSSY = (".jpg", ".jpeg")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Job:
+    """Everything about a run that is known before it.
+
+    pixels : (H, W, C) float32 in [0, 1]; holes : (H, W) bool, True = fill; sources : (H, W) bool
+    or None. `fields` are those of the record that all pictures share; a path of None is stdout.
+    """
+
+    method: Inpaints
+    pixels: Any
+    bits: int
+    holes: Any
+    sources: Any
+    fields: Mapping[str, Any]
+    paths: Mapping[int, Path | None]  # by seed
+
+
+def run(options: argparse.Namespace) -> None:
+    """Check everything, then fill the holes, once for each seed."""
+    job = _planned(options)
+    share = float(job.holes.mean())
+    if not options.quiet:
+        complain(f"texto: {_percent(share)} of the picture to fill")
+    with (
+        threads(deterministic=options.deterministic),
+        progress_bar(quiet=options.quiet) as progress,
+        _told_memory(),
+    ):
+        written = [_made(job, seed, options, progress) for seed in job.paths]
+    tell_seed(options, min(job.paths))
+    if options.json:
+        say_json({"outputs": written, "filled": share})
+
+
+def _planned(options: argparse.Namespace) -> Job:
+    first = chosen_seed(options, options.num)
+    method = _inpainting(source.build_method(options))
+    picture = source.open_picture(options.source, **_reading(options))
+    holes, sources = _masks(options, picture.pixels.shape)
+    name = registry.name_of(method)
+    fields = {
+        "command": "inpaint",
+        "method": name,
+        "settings": dataclasses.asdict(method),
+        "size": [picture.pixels.shape[1], picture.pixels.shape[0]],
+        "bits": picture.bits,
+        "alpha": options.alpha or "refuse",
+        "deterministic": options.deterministic,
+        "version": __version__,
+        "image": Path(options.source).name,
+        "image_hash": storage.exemplar_hash(picture.pixels),
+        "mask": Path(options.mask).name,
+        "mask_inverted": options.invert_mask,
+        "mask_hash": _mask_hash(holes),
+    }
+    if sources is not None:
+        fields["source_mask"] = Path(options.source_mask).name
+        fields["source_mask_hash"] = _mask_hash(sources)
+    paths = {
+        seed: _output(options, name, fields["size"], seed, picture.bits)
+        for seed in range(first, first + options.num)
+    }
+    _check_outputs(options, paths, picture)
+    return Job(method, picture.pixels, picture.bits, holes, sources, fields, paths)
+
+
+def _made(
+    job: Job, seed: int, options: argparse.Namespace, progress: Progress
+) -> Mapping[str, Any]:
+    start = time.perf_counter()
+    history = History(progress)
+    with told_time("inpaint", options):
+        image = job.method.inpaint(
+            job.pixels.copy(), job.holes.copy(), sources=job.sources, rng=seed, progress=history
+        )
+    known = ~job.holes
+    image[known] = job.pixels[known]  # whatever other people's methods do
+    text = {record.KEY: json.dumps({**job.fields, "seed": seed}, sort_keys=True)}
+    path = job.paths[seed]
+    _write(image, job.bits, path, {**text, **history.text()})
+    if path and not options.json:
+        say(str(path))
+    seconds = round(time.perf_counter() - start, 3)
+    return {"path": str(path), "size": job.fields["size"], "seed": seed, "s": seconds}
+
+
+def _write(image: Any, bits: int, path: Path | None, text: Mapping[str, str]) -> None:
+    from ..images import encode_png, write_image
+
+    if path is None:
+        write_bytes(encode_png(image, bits=bits, text=text))
+    else:
+        write_image(path, image, bits=bits, text=text)
+
+
+def _inpainting(method: Any) -> Inpaints:
+    """`method` itself; TextoError naming those that fill holes if it does not."""
+    if isinstance(method, Inpaints):
+        return method
+    able = [name for name in registry.names() if _can_inpaint(name)]
+    raise TextoError(
+        "-m/--method", f"{registry.name_of(method)!r} fills no holes", f"use {', '.join(able)}"
+    )
+
+
+def _can_inpaint(name: str) -> bool:
+    try:
+        return hasattr(registry.method_class(name), "inpaint")
+    except Exception:  # third parties' code, or a package it needs is missing
+        return False
+
+
+def _reading(options: argparse.Namespace) -> dict[str, Any]:
+    return {"alpha": options.alpha, "max_pixels": options.max_pixels}
+
+
+def _masks(options: argparse.Namespace, shape: tuple[int, ...]) -> tuple[Any, Any]:
+    """The holes (H, W) and the source mask (H, W) or None, checked for a picture of `shape`."""
+    from ..masks import as_mask, as_sources
+
+    what = f"mask {options.mask!r}"
+    holes = _white(options.mask, what, options)
+    if options.invert_mask:
+        holes = ~holes
+    try:
+        holes = as_mask(holes, shape, what)
+    except TextoError as error:
+        if options.invert_mask and holes.shape == tuple(shape[:2]):
+            error = TextoError(error.what, error.why, "with --invert-mask, black is filled")
+        raise error from None
+    if options.source_mask is None:
+        return holes, None
+    what = f"source mask {options.source_mask!r}"
+    sources = _white(options.source_mask, what, options)
+    as_sources(sources, holes, what)
+    return holes, sources
+
+
+def _white(path: str, what: str, options: argparse.Namespace) -> Any:
+    """(H, W) bool: where the mean of the channels is above half, 127 of 255, in the file `path`."""
+    if source.is_model(path):
+        raise TextoError(what, "is a model", "give a picture, white where pixels are meant")
+    picture = source.open_picture(path, **_reading(options))
+    return picture.pixels.mean(axis=2) > 0.5
+
+
+def _mask_hash(mask: Any) -> str:
+    """The SHA-256 (hex) over the size and the bits of `mask` (H, W)."""
+    import numpy as np
+
+    return hashlib.sha256(repr(mask.shape).encode() + np.packbits(mask).tobytes()).hexdigest()
+
+
+def _output(
+    options: argparse.Namespace, method: str, size: list[int], seed: int, bits: int
+) -> Path | None:
+    if options.output == "-":
+        return None
+    fields = {
+        "stem": outputs.safe_stem(options.source),
+        "method": method,
+        "size": f"{size[0]}x{size[1]}",
+        "seed": seed,
+    }
+    suffix = ".tif" if bits == 32 else ".png"
+    return outputs.output_path(options.output, DEFAULT_NAME + suffix, fields)
+
+
+def _check_outputs(
+    options: argparse.Namespace, paths: Mapping[int, Path | None], picture: Any
+) -> None:
+    """Raise TextoError where an output could not be written, or could not keep the pixels."""
+    path = next(iter(paths.values()))
+    _check_stdout(options)
+    outputs.check_format(path, 8, picture.pixels.shape[2])
+    suffix = path.suffix.lower() if path else ".png"
+    kept = {32: (".tif", ".tiff"), 16: outputs.DEEP}.get(picture.bits)
+    if suffix in _LOSSY or (kept and suffix not in kept):
+        raise TextoError(
+            f"output {str(path or '-')!r}",
+            f"{suffix} files would not keep the {picture.bits}-bit pixels outside the holes",
+            f"use {', '.join(kept or outputs.DEEP)}",
+        )
+    inputs = [options.source, options.mask, options.source_mask]
+    files = [each for each in paths.values() if each]
+    outputs.check_outputs(files, [each for each in inputs if each], force=options.force)
+
+
+def _check_stdout(options: argparse.Namespace) -> None:
+    if options.output != "-":
+        return
+    if options.num > 1:
+        raise TextoError("-o -", f"stdout takes one picture, not {options.num}", "name a folder")
+    if options.json:
+        raise TextoError("--json", "would mix with the picture on stdout", "name a file with -o")
+    if sys.stdout is None or sys.stdout.isatty():
+        raise TextoError("-o -", "stdout is closed or a terminal", "redirect it, or name a file")
+
+
+@contextlib.contextmanager
+def _told_memory() -> Iterator[None]:
+    try:
+        yield
+    except MemoryError as error:
+        why = str(error) or "there is not enough for this picture"
+        raise TextoError("memory", why, "scale the picture down, or fill a part of it") from error
+
+
+def _percent(share: float) -> str:
+    """`share` of 1 in words, with two figures where it is small."""
+    return f"{100 * share:.1f} %" if share >= 1e-3 else f"{100 * share:.2g} %"
