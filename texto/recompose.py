@@ -116,11 +116,11 @@ def _weighted(
 
 
 def _window(size: int, weighting: str) -> np.ndarray:
-    window = _falloff(size) if weighting == "gaussian" else np.ones(size)
+    window = falloff(size) if weighting == "gaussian" else np.ones(size)
     return window.astype(np.float32)
 
 
-def _falloff(size: int) -> np.ndarray:
+def falloff(size: int) -> np.ndarray:
     """A Gaussian window (size,) with a deviation of a quarter of its width."""
     offsets = (np.arange(size) - (size - 1) / 2) / (size / 4)
     return np.exp(-0.5 * offsets**2)

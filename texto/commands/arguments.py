@@ -86,14 +86,7 @@ def _add_synth(commands):
         help="how many pictures; picture i has seed SEED+i (default: 1)",
     )
     _seed_option(parser)
-    parser.add_argument(
-        "--tileable",
-        nargs="?",
-        const="xy",
-        choices=AXES,
-        metavar="x|y|xy",
-        help="let the texture repeat without a seam along these axes (alone: xy)",
-    )
+    _tileable_option(parser)
     _output_options(
         parser,
         "file, folder, '-' for stdout, or a name with {stem} {method} {size} {seed} "
@@ -181,14 +174,7 @@ def _add_mix(commands):
         help="how many pictures or rows; number i has seed SEED+i (default: 1)",
     )
     _seed_option(parser)
-    parser.add_argument(
-        "--tileable",
-        nargs="?",
-        const="xy",
-        choices=AXES,
-        metavar="x|y|xy",
-        help="let the texture repeat without a seam along these axes (alone: xy)",
-    )
+    _tileable_option(parser)
     _output_options(
         parser,
         "file, folder, '-' for stdout, a name with {stem} {method} {size} {seed}, or "
@@ -323,6 +309,17 @@ def _seed_option(parser):
         type=Integer(0, MAX_SEED),
         metavar="INT",
         help=f"0 to {MAX_SEED}; the same seed gives the same result (default: drawn and told)",
+    )
+
+
+def _tileable_option(parser):
+    parser.add_argument(
+        "--tileable",
+        nargs="?",
+        const="xy",
+        choices=AXES,
+        metavar="x|y|xy",
+        help="let the texture repeat without a seam along these axes (alone: xy)",
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..patch_level import PatchLevel, Transport
 from ..patches import BLOCK, extract_at, grid
-from ..recompose import EXPONENT, SOFTEST
+from ..recompose import EXPONENT, SOFTEST, falloff
 from .levels import HoleLevel
 
 
@@ -144,6 +144,5 @@ def _window(size: int, weighting: str) -> np.ndarray:
     """(w w,) float32: flat, or a Gaussian fall-off, as in `recompose`."""
     if weighting != "gaussian":
         return np.ones(size * size, np.float32)
-    offsets = (np.arange(size) - (size - 1) / 2) / (size / 4)
-    axis = np.exp(-0.5 * offsets**2)
+    axis = falloff(size)
     return np.outer(axis, axis).ravel().astype(np.float32)
