@@ -10,7 +10,8 @@ from PIL import Image
 from texto import registry
 from texto.cli import main
 from texto.commands import outputs
-from texto.commands.arguments import MAX_SEED, build_parser, subparsers
+from texto.commands.arguments import build_parser, subparsers
+from texto.commands.options.common import MAX_SEED
 from texto.commands.values import Integer, Size
 from texto.settings import settings_of
 

@@ -13,8 +13,8 @@ from .. import registry
 from ..files import check_writable
 from ..protocols import Method, Progress, TextoError, TextoWarning
 from . import source
-from .arguments import DEFAULT_METHOD
 from .console import progress_bar, say, say_json
+from .options.common import DEFAULT_METHOD
 
 SIDE = 512  # of the results
 CROP = 256  # of the exemplars, at most

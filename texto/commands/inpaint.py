@@ -7,7 +7,6 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,8 +15,8 @@ from typing import Any
 from .. import __version__, registry, storage
 from ..history import History
 from ..protocols import Inpaints, Progress, TextoError
-from . import outputs, record, source
-from .console import complain, progress_bar, say, say_json, write_bytes
+from . import outputs, powers, record, source
+from .console import complain, progress_bar, say, say_json
 from .running import chosen_seed, tell_seed, threads, told_time
 
 DEFAULT_NAME = "{stem}_{method}_inpaint_s{seed}"
@@ -60,7 +59,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _planned(options: argparse.Namespace) -> Job:
     first = chosen_seed(options, options.num)
-    method = _inpainting(source.build_method(options))
+    method = powers.require(source.build_method(options), "inpaint", "fills no holes")
     picture = source.open_picture(options.source, **_reading(options))
     holes, sources = _masks(options, picture.pixels.shape)
     name = registry.name_of(method)
@@ -103,37 +102,11 @@ def _made(
     image[known] = job.pixels[known]  # whatever other people's methods do
     text = {record.KEY: json.dumps({**job.fields, "seed": seed}, sort_keys=True)}
     path = job.paths[seed]
-    _write(image, job.bits, path, {**text, **history.text()})
+    outputs.write_picture(image, path, bits=job.bits, text={**text, **history.text()})
     if path and not options.json:
         say(str(path))
     seconds = round(time.perf_counter() - start, 3)
     return {"path": str(path), "size": job.fields["size"], "seed": seed, "s": seconds}
-
-
-def _write(image: Any, bits: int, path: Path | None, text: Mapping[str, str]) -> None:
-    from ..images import encode_png, write_image
-
-    if path is None:
-        write_bytes(encode_png(image, bits=bits, text=text))
-    else:
-        write_image(path, image, bits=bits, text=text)
-
-
-def _inpainting(method: Any) -> Inpaints:
-    """`method` itself; TextoError naming those that fill holes if it does not."""
-    if isinstance(method, Inpaints):
-        return method
-    able = [name for name in registry.names() if _can_inpaint(name)]
-    raise TextoError(
-        "-m/--method", f"{registry.name_of(method)!r} fills no holes", f"use {', '.join(able)}"
-    )
-
-
-def _can_inpaint(name: str) -> bool:
-    try:
-        return hasattr(registry.method_class(name), "inpaint")
-    except Exception:  # third parties' code, or a package it needs is missing
-        return False
 
 
 def _reading(options: argparse.Namespace) -> dict[str, Any]:
@@ -197,7 +170,7 @@ def _check_outputs(
 ) -> None:
     """Raise TextoError where an output could not be written, or could not keep the pixels."""
     path = next(iter(paths.values()))
-    _check_stdout(options)
+    outputs.check_stdout(options, options.num)
     outputs.check_format(path, 8, picture.pixels.shape[2])
     suffix = path.suffix.lower() if path else ".png"
     kept = {32: (".tif", ".tiff"), 16: outputs.DEEP}.get(picture.bits)
@@ -210,17 +183,6 @@ def _check_outputs(
     inputs = [options.source, options.mask, options.source_mask]
     files = [each for each in paths.values() if each]
     outputs.check_outputs(files, [each for each in inputs if each], force=options.force)
-
-
-def _check_stdout(options: argparse.Namespace) -> None:
-    if options.output != "-":
-        return
-    if options.num > 1:
-        raise TextoError("-o -", f"stdout takes one picture, not {options.num}", "name a folder")
-    if options.json:
-        raise TextoError("--json", "would mix with the picture on stdout", "name a file with -o")
-    if sys.stdout is None or sys.stdout.isatty():
-        raise TextoError("-o -", "stdout is closed or a terminal", "redirect it, or name a file")
 
 
 @contextlib.contextmanager

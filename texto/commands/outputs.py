@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..files import check_writable
 from ..protocols import TextoError
+from .console import write_bytes
 
 DEFAULT_PICTURE = "{stem}_{method}_{size}_s{seed}.png"
 DEFAULT_MODEL = "{stem}_{method}.safetensors"
@@ -78,6 +82,28 @@ def check_format(path: Path | None, bits: int, channels: int) -> None:
         raise TextoError(
             "model", f"has {channels} channels, and picture files 1 or 3", "use it from Python"
         )
+
+
+def check_stdout(options: argparse.Namespace, pictures: int = 1) -> None:
+    """Raise TextoError where `-o -` is given and `pictures` cannot go to stdout."""
+    if options.output != "-":
+        return
+    if pictures > 1:
+        raise TextoError("-o -", f"stdout takes one picture, not {pictures}", "name a folder")
+    if options.json:
+        raise TextoError("--json", "would mix with the picture on stdout", "name a file with -o")
+    if sys.stdout is None or sys.stdout.isatty():
+        raise TextoError("-o -", "stdout is closed or a terminal", "redirect it, or name a file")
+
+
+def write_picture(image: Any, path: Path | None, *, bits: int, text: Mapping[str, str]) -> None:
+    """Write `image` (H, W, C) to `path`, whole or not at all, or as PNG to stdout where None."""
+    from ..images import encode_png, write_image
+
+    if path is None:
+        write_bytes(encode_png(image, bits=bits, text=text))
+    else:
+        write_image(path, image, bits=bits, text=text)
 
 
 def check_memory(width: int, height: int, channels: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import __version__, storage
 from ..protocols import TextoError
-from .arguments import ALPHA, MAX_SEED
+from .options.common import ALPHA, MAX_SEED
 
 KEY = "texto"
 _MAX_SIDE = 2**31 - 1

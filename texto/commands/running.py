@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from importlib import import_module
 
 from ..protocols import TextoError
-from .arguments import MAX_SEED
 from .console import complain
+from .options.common import MAX_SEED
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 

@@ -13,7 +13,7 @@ from typing import Any
 from .. import registry, storage
 from ..protocols import Method, Model, Progress, TextoError, TextoWarning
 from ..settings import parse_settings, settings_of
-from .arguments import DEFAULT_METHOD
+from .options.common import DEFAULT_METHOD
 from .record import is_base_name, is_seed
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import sys
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ from .. import __version__, registry
 from ..history import History
 from ..protocols import Progress, TextoError, TextoWarning
 from . import outputs, record, source
-from .console import progress_bar, say, say_json, write_bytes
+from .console import progress_bar, say, say_json
 from .record import Record
 from .running import chosen_seed, tell_seed, threads, told_time
 from .values import Size
@@ -55,7 +54,9 @@ def _planned(options: argparse.Namespace) -> Job:
     paths = [_output(options, origin, name, size, seed) for seed in seeds]
     bits = _chosen_bits(options, repeated, origin, paths[0])
     outputs.check_format(paths[0], bits, origin.exemplar.shape[2])
-    _check_stdout(options)
+    if options.plot and options.output == "-":
+        raise TextoError("--plot", "needs a file to go beside", "name a file or folder with -o")
+    outputs.check_stdout(options, options.num)
     inputs = [origin.path, *([options.repeat] if options.repeat else [])]
     plots = [_plot_path(path) if options.plot else None for path in paths]
     outputs.check_outputs([path for path in [*paths, *plots] if path], inputs, force=options.force)
@@ -81,7 +82,8 @@ def _made(job: Job, options: argparse.Namespace, progress: Progress) -> list[Map
         width, height = plan.size
         history = History(progress)
         image = model.synthesize((height, width), rng=plan.seed, progress=history)
-        _write(image, plan, path, history)
+        text = {**plan.text(), **history.text()}
+        outputs.write_picture(image, path, bits=plan.bits, text=text)
         if plot:
             _draw(history, plan, plot)
         seconds = round(time.perf_counter() - start, 3)
@@ -89,16 +91,6 @@ def _made(job: Job, options: argparse.Namespace, progress: Progress) -> list[Map
         if path and not options.json:
             say(str(path))
     return written
-
-
-def _write(image: Any, plan: Record, path: Path | None, history: History) -> None:
-    from ..images import encode_png, write_image
-
-    text = {**plan.text(), **history.text()}
-    if path is None:
-        write_bytes(encode_png(image, bits=plan.bits, text=text))
-    else:
-        write_image(path, image, bits=plan.bits, text=text)
 
 
 def _plot_path(path: Path | None) -> Path | None:
@@ -223,16 +215,3 @@ def _output(
         "seed": seed,
     }
     return outputs.output_path(options.output, outputs.DEFAULT_PICTURE, fields)
-
-
-def _check_stdout(options: argparse.Namespace) -> None:
-    if options.output != "-":
-        return
-    if options.num > 1:
-        raise TextoError("-o -", f"stdout takes one picture, not {options.num}", "name a folder")
-    if options.plot:
-        raise TextoError("--plot", "needs a file to go beside", "name a file or folder with -o")
-    if options.json:
-        raise TextoError("--json", "would mix with the picture on stdout", "name a file with -o")
-    if sys.stdout is None or sys.stdout.isatty():
-        raise TextoError("-o -", "stdout is closed or a terminal", "redirect it, or name a file")

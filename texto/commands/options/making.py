@@ -1,0 +1,109 @@
+"""Commands that make texture."""
+
+from __future__ import annotations
+
+from ..values import Integer
+from .common import (
+    bits_option,
+    method_options,
+    num_option,
+    output_options,
+    picture_options,
+    run_options,
+    seed_option,
+    size_option,
+    tileable_option,
+)
+
+
+def add_synth(commands):
+    parser = commands.add_parser(
+        "synth",
+        help="make texture of any size from a picture or a model",
+        description="Make texture of any size. A picture is fitted first; a model made by "
+        "'texto fit' is used as it is.",
+    )
+    parser.add_argument("source", nargs="?", metavar="EXEMPLAR|MODEL", help="picture or model file")
+    method_options(parser)
+    size_option(parser, of="the exemplar's")
+    num_option(parser, what="pictures; picture i")
+    seed_option(parser)
+    tileable_option(parser)
+    output_options(
+        parser,
+        "file, folder, '-' for stdout, or a name with {stem} {method} {size} {seed} "
+        "(default: {stem}_{method}_{size}_s{seed}.png)",
+        metavar="FILE|FOLDER|-",
+    )
+    bits_option(parser, deep="for a 16-bit exemplar")
+    parser.add_argument(
+        "--plot",
+        action="store_true",
+        help="draw the loss curve of methods that have one into NAME_loss.png beside NAME.png",
+    )
+    picture_options(parser)
+    parser.add_argument(
+        "--from",
+        dest="repeat",
+        metavar="FILE.png",
+        help="repeat a picture that texto made, with the settings stored in it; options given "
+        "beside it override",
+    )
+    run_options(parser)
+
+
+def add_fit(commands):
+    parser = commands.add_parser(
+        "fit",
+        help="fit a method to a picture, write a model",
+        description="Fit a method to a picture once and write a model, from which 'texto synth' "
+        "makes pictures without fitting again.",
+    )
+    parser.add_argument("source", metavar="EXEMPLAR", help="picture file")
+    method_options(parser)
+    seed_option(parser)
+    output_options(
+        parser, "model file (default: {stem}_{method}.safetensors)", metavar="MODEL.safetensors"
+    )
+    picture_options(parser)
+    run_options(parser)
+
+
+def add_mix(commands):
+    parser = commands.add_parser(
+        "mix",
+        help="make a texture between two or more",
+        description="Make a texture between two or more pictures or models. Pictures are fitted "
+        "first; where a model is given, with its settings.",
+    )
+    parser.add_argument("sources", nargs="+", metavar="A B [C ...]", help="pictures or models")
+    method_options(parser)
+    parser.add_argument(
+        "--weights",
+        metavar="W,W[,W ...]",
+        help="how much each texture counts (default: all the same)",
+    )
+    parser.add_argument(
+        "--steps",
+        type=Integer(2, 100),
+        metavar="N",
+        help="a row of N pictures from A to B: one file each, and one with the row",
+    )
+    parser.add_argument(
+        "--map",
+        metavar="FILE",
+        help="grey picture of the weights, resized to the output: black is A, white is B",
+    )
+    size_option(parser, of="A's")
+    num_option(parser, what="pictures or rows; number i")
+    seed_option(parser)
+    tileable_option(parser)
+    output_options(
+        parser,
+        "file, folder, '-' for stdout, a name with {stem} {method} {size} {seed}, or "
+        "MODEL.safetensors for the mixed model (default: {stem}_{method}_{size}_s{seed}.png)",
+        metavar="FILE|FOLDER|-",
+    )
+    bits_option(parser, deep="where an exemplar has 16")
+    picture_options(parser)
+    run_options(parser)
