@@ -23,6 +23,7 @@ from .spots import HolePatches, touching
 from .trust import trust
 
 SETTLING = 6  # passes without transport that let neighbouring patches agree
+STARTING = 12  # sliced steps on what a level starts from, below full size: averages are too flat
 FINISHING = 3  # sliced steps at the end, with `finish="sliced"`
 SEARCHED = 100_000  # known patches in the search, at most
 
@@ -56,6 +57,8 @@ class MixtureFiller:
         )
         spots = touching(level, method.patch_size, method.stride or max(1, method.patch_size // 4))
         flow = HoleFlow(level, rng) if method.n_iter_sliced else None
+        for _ in range(STARTING if flow is not None and level.number else 0):
+            flow.step(canvas, rng)
         for transport in self._transports(canvas, database, spots, rng):
             found = spots.match(canvas, database, transport, self.device)
             squares = spots.squared_distances(canvas, level.picture, found)
