@@ -6,16 +6,19 @@ subsets of patches: everything is a search, a gather and a fold, no automatic di
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
+from .noise import field_like
 from .patch_level import PatchLevel
 from .patches import Grid, coverage, extract, extract_at, fold, grid
 from .pyramid import add_enlarged, halve
 from .recompose import recompose_finer
+from .transport.gaussian_potential import gaussian_potential
 from .transport.semidual import Ascent, Average
 
 FADING = 0.1  # weight of the newest step in the running mean of the cost
@@ -101,16 +104,53 @@ class LevelEnergy:
         self._n_queries, self._rate = n_queries, rate
         self._steps, self._unit = 0, None
 
+    def twin(self) -> LevelEnergy:
+        """The same targets for other patches, with potentials of its own, from 0."""
+        other = copy.copy(self)
+        other._ascent = self._ascent.twin()
+        other._average = Average(np.zeros(len(self.database.corners)))
+        other._steps, other._unit = 0, None
+        return other
+
     @property
     def potential(self) -> np.ndarray:
         """psi, (m,)."""
         return self._ascent.potential
 
+    @property
+    def source(self) -> np.ndarray:
+        """The exemplar's picture at this level."""
+        return self.database.picture
+
+    @property
+    def channels(self) -> int:
+        """C."""
+        return self.source.shape[2]
+
+    def field(self, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+        """A periodic sample (*shape, C) of the Gaussian model of `source`."""
+        return field_like(self.source, shape, rng, periodic=(True, True))
+
     def ascend(self, picture: np.ndarray, rng: np.random.Generator) -> None:
         """One step of ascent on the potentials (paper, eq. (5)), `picture` (H, W, C) as it is."""
-        labels, cost, _ = self._matched(picture, self._draw(picture, rng))
+        self.ascend_at(picture, self._draw(picture, rng))
+
+    def ascend_at(self, picture: np.ndarray, spots: Any) -> None:
+        """`ascend` with the patches at `spots`."""
+        labels, cost, _ = self._matched(picture, spots)
         self._step(labels, cost)
         self._average.add(self.potential)
+
+    def prime(self, picture: np.ndarray, spots: Any) -> None:
+        """Put the potentials to those between Gaussian laws of the patches at `spots`.
+
+        What the ascent then has to find is what is not Gaussian: worth it for a picture that
+        is far from the exemplar and stays there, as one between several.
+        """
+        project, points = self.database.space.project, self._ascent.points
+        bands = [band for band, _ in spots.blocks(picture.shape[2])]
+        patches = [project(self._places.extract(picture, band)) for band in bands]
+        self._ascent.potential = gaussian_potential(points, np.concatenate(patches))
 
     def settle(self) -> None:
         """Go to the average of the steps that `ascend` has made."""
@@ -127,11 +167,18 @@ class LevelEnergy:
         from the same matches. Cost: one search, 2 n m d, for n of about `n_queries`.
         """
         spots = self._draw(picture, rng)
+        value, residual = self.pull(picture, spots, ascend=ascend)
+        residual /= np.maximum(self._places.coverage(spots), 1)[..., None]
+        return value, residual
+
+    def pull(
+        self, picture: np.ndarray, spots: Any, *, ascend: bool = True
+    ) -> tuple[float, np.ndarray]:
+        """f(psi, u) over the patches at `spots`, and their residuals P_i u - y_j, folded."""
         labels, cost, residual = self._matched(picture, spots)
         value = cost + float(self.potential.mean() - self.potential[labels].mean())
         if ascend:
             self._step(labels, cost)
-        residual /= np.maximum(self._places.coverage(spots), 1)[..., None]
         return value, residual
 
     def matches(self, picture: np.ndarray, spots: Any) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 A `Method` is a frozen dataclass of hyper-parameters. `fit` returns a `Model`, a frozen
 dataclass of arrays, and changes nothing else; `Model.synthesize` makes pictures from it.
-Optional powers (`Inpaints`, `Mixes`) are separate protocols, asked for by `isinstance`.
+Optional powers (`Inpaints`, `Mixes`, `Guides`) are separate protocols, asked for by `isinstance`.
 """
 
 from __future__ import annotations
@@ -111,6 +111,32 @@ class Mixes(Protocol):
 
     def mix(self, models: Sequence[Model], weights: Sequence[float]) -> Model:
         """The model between `models` at `weights`, which are >= 0 and sum to 1."""
+        ...
+
+
+@runtime_checkable
+class Guides(Protocol):
+    """A method that lays a texture along another picture."""
+
+    def guide(
+        self,
+        exemplar: np.ndarray,
+        picture: np.ndarray,
+        shape: tuple[int, int] | None = None,
+        *,
+        weight: float = ...,
+        rng: Rng = None,
+        progress: Progress = silent,
+    ) -> np.ndarray:
+        """The texture of `exemplar` (H, W, C) along the luminance of `picture` (h, w, C').
+
+        Both in [0, 1], C and C' may differ; the result is (height, width, C) float32 in [0, 1],
+        of `picture`'s size or, for shape = (height, width), of that size, to which the guide is
+        resized. A guide's luminance counts by its ranks only: it is matched to the exemplar's.
+        With `weight` 0 the guide is no more than the start; the larger the weight, the more of
+        its detail shows, and the less of the texture's own structure is left. Raises TextoError
+        for a wrong weight and for settings with which the texture would repeat.
+        """
         ...
 
 

@@ -22,6 +22,7 @@ SOURCES = {
     "fit": ["wall.png"],
     "mix": ["wall.png", "wall.png"],
     "inpaint": ["wall.png", "--mask", "wall.png"],
+    "tile": ["wall.png"],
 }
 
 

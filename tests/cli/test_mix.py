@@ -119,6 +119,26 @@ def test_a_map(fitted, done, pixels):
     assert record["map"] == "ramp.png" and "weights" not in record
 
 
+QUICK_OT = (
+    *("-m", "patch-ot", "--set", "n_iter=1", "--set", "n_iter_dual=1"),
+    *("--set", "n_patches=200", "--set", "n_queries=200"),
+)
+
+
+def test_patch_ot_mixes_too(pair, done, pixels):
+    row = done("mix", *pair, *QUICK_OT, *SMALL, "--steps", 3, "-o", "row.png").paths
+    for number, source in enumerate(pair):
+        pure = done("synth", source, *QUICK_OT, *SMALL, "-o", f"pure{number}.png").paths[0]
+        assert np.array_equal(pixels(pure), pixels(row[2 * number]))
+    Image.fromarray(np.array([[0, 255]], np.uint8)).save("edge.png")
+    path = done("mix", *pair, *QUICK_OT, "-s", "96x32", "--seed", 7, "--map", "edge.png").paths[0]
+    reds = pixels(path).astype(float)[:, :, 0].mean(axis=0)
+    assert reds[-24:].mean() - reds[:24].mean() > 60
+    done("mix", *pair, *QUICK_OT, "--seed", 7, "-o", "half.safetensors")
+    split = done("synth", "half.safetensors", *SMALL, "-o", "split.png").paths[0]
+    assert np.array_equal(pixels(split), pixels(row[1]))
+
+
 def test_several_pictures_and_json(fitted, done):
     outcome = done("mix", *fitted, "-s", 16, "--seed", 7, "-n", 2, "--json")
     entries = json.loads(outcome.out)["outputs"]

@@ -16,6 +16,7 @@ ADD = (
     making.add_fit,
     making.add_mix,
     editing.add_inpaint,
+    editing.add_tile,
     telling.add_info,
     telling.add_methods,
     telling.add_doctor,

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from .. import registry, storage
-from . import outputs, source
+from . import maps, outputs, source
 from .console import progress_bar, say, say_json
 from .running import chosen_seed, tell_seed, threads
 
@@ -15,9 +15,9 @@ from .running import chosen_seed, tell_seed, threads
 def run(options: argparse.Namespace) -> None:
     """Check everything, then fit and write the model."""
     seed = chosen_seed(options)
-    origin = source.open_exemplar(options.source, options, source.build_method(options), seed)
+    origin = maps.open_exemplar(options.source, options, source.build_method(options), seed)
     path = _output(options, registry.name_of(origin.method))
-    outputs.check_outputs([path], [options.source], force=options.force)
+    outputs.check_outputs([path], [origin.path, *origin.others], force=options.force)
     start = time.perf_counter()
     with (
         threads(deterministic=options.deterministic),
@@ -25,6 +25,8 @@ def run(options: argparse.Namespace) -> None:
     ):
         model = origin.fitted(progress)
     notes = {"exemplar": Path(options.source).name, "seed": seed}
+    if origin.stack is not None:
+        notes |= origin.stack.notes()
     storage.save(model, path, notes=notes, force=options.force)
     tell_seed(options, seed)
     if options.json:

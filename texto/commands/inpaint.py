@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from .. import __version__, registry, storage
 from ..history import History
 from ..protocols import Inpaints, Progress, TextoError
-from . import outputs, powers, record, source
+from . import editing, outputs, powers, record, source
 from .console import complain, progress_bar, say, say_json
 from .running import chosen_seed, tell_seed, threads, told_time
 
 DEFAULT_NAME = "{stem}_{method}_inpaint_s{seed}"
-_LOSSY = (".jpg", ".jpeg")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -45,11 +43,11 @@ def run(options: argparse.Namespace) -> None:
     job = _planned(options)
     share = float(job.holes.mean())
     if not options.quiet:
-        complain(f"texto: {_percent(share)} of the picture to fill")
+        complain(f"texto: {editing.percent(share)} of the picture to fill")
     with (
         threads(deterministic=options.deterministic),
         progress_bar(quiet=options.quiet) as progress,
-        _told_memory(),
+        editing.told_memory(),
     ):
         written = [_made(job, seed, options, progress) for seed in job.paths]
     tell_seed(options, min(job.paths))
@@ -60,7 +58,7 @@ def run(options: argparse.Namespace) -> None:
 def _planned(options: argparse.Namespace) -> Job:
     first = chosen_seed(options, options.num)
     method = powers.require(source.build_method(options), "inpaint", "fills no holes")
-    picture = source.open_picture(options.source, **_reading(options))
+    picture = editing.opened(options.source, options)
     holes, sources = _masks(options, picture.pixels.shape)
     name = registry.name_of(method)
     fields = {
@@ -82,7 +80,14 @@ def _planned(options: argparse.Namespace) -> Job:
         fields["source_mask"] = Path(options.source_mask).name
         fields["source_mask_hash"] = _mask_hash(sources)
     paths = {
-        seed: _output(options, name, fields["size"], seed, picture.bits)
+        seed: editing.output(
+            options,
+            DEFAULT_NAME,
+            method=name,
+            size=fields["size"],
+            seed=seed,
+            bits=picture.bits,
+        )
         for seed in range(first, first + options.num)
     }
     _check_outputs(options, paths, picture)
@@ -107,10 +112,6 @@ def _made(
         say(str(path))
     seconds = round(time.perf_counter() - start, 3)
     return {"path": str(path), "size": job.fields["size"], "seed": seed, "s": seconds}
-
-
-def _reading(options: argparse.Namespace) -> dict[str, Any]:
-    return {"alpha": options.alpha, "max_pixels": options.max_pixels}
 
 
 def _masks(options: argparse.Namespace, shape: tuple[int, ...]) -> tuple[Any, Any]:
@@ -139,7 +140,7 @@ def _white(path: str, what: str, options: argparse.Namespace) -> Any:
     """(H, W) bool: where the mean of the channels is above half, 127 of 255, in the file `path`."""
     if source.is_model(path):
         raise TextoError(what, "is a model", "give a picture, white where pixels are meant")
-    picture = source.open_picture(path, **_reading(options))
+    picture = editing.opened(path, options)
     return picture.pixels.mean(axis=2) > 0.5
 
 
@@ -150,50 +151,13 @@ def _mask_hash(mask: Any) -> str:
     return hashlib.sha256(repr(mask.shape).encode() + np.packbits(mask).tobytes()).hexdigest()
 
 
-def _output(
-    options: argparse.Namespace, method: str, size: list[int], seed: int, bits: int
-) -> Path | None:
-    if options.output == "-":
-        return None
-    fields = {
-        "stem": outputs.safe_stem(options.source),
-        "method": method,
-        "size": f"{size[0]}x{size[1]}",
-        "seed": seed,
-    }
-    suffix = ".tif" if bits == 32 else ".png"
-    return outputs.output_path(options.output, DEFAULT_NAME + suffix, fields)
-
-
 def _check_outputs(
     options: argparse.Namespace, paths: Mapping[int, Path | None], picture: Any
 ) -> None:
     """Raise TextoError where an output could not be written, or could not keep the pixels."""
     path = next(iter(paths.values()))
     outputs.check_stdout(options, options.num)
-    outputs.check_format(path, 8, picture.pixels.shape[2])
-    suffix = path.suffix.lower() if path else ".png"
-    kept = {32: (".tif", ".tiff"), 16: outputs.DEEP}.get(picture.bits)
-    if suffix in _LOSSY or (kept and suffix not in kept):
-        raise TextoError(
-            f"output {str(path or '-')!r}",
-            f"{suffix} files would not keep the {picture.bits}-bit pixels outside the holes",
-            f"use {', '.join(kept or outputs.DEEP)}",
-        )
+    editing.check_keeps(path, picture)
     inputs = [options.source, options.mask, options.source_mask]
     files = [each for each in paths.values() if each]
     outputs.check_outputs(files, [each for each in inputs if each], force=options.force)
-
-
-@contextlib.contextmanager
-def _told_memory() -> Iterator[None]:
-    try:
-        yield
-    except MemoryError as error:
-        why = str(error) or "there is not enough for this picture"
-        raise TextoError("memory", why, "scale the picture down, or fill a part of it") from error
-
-
-def _percent(share: float) -> str:
-    """`share` of 1 in words, with two figures where it is small."""
-    return f"{100 * share:.1f} %" if share >= 1e-3 else f"{100 * share:.2g} %"

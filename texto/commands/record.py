@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__, storage
+from ..maps import Stack, stack_in
 from ..protocols import TextoError
 from .options.common import ALPHA, MAX_SEED
 
@@ -22,7 +23,9 @@ _MAX_SIDE = 2**31 - 1
 class Record:
     """How a picture was made; names are base names, never paths.
 
-    `size` : (width, height). `fit_seed` is None where the model's seed is not known.
+    `size` : (width, height). `fit_seed` is None where the model's seed is not known. `maps` :
+    for a stack of aligned maps, the notes of `texto.maps.Stack` with the bits written; the file
+    holds number `map` of them, from 1.
     """
 
     method: str
@@ -38,6 +41,13 @@ class Record:
     deterministic: bool = False
     model: str | None = None
     model_hash: str | None = None
+    maps: Mapping[str, Any] | None = None
+    map: int | None = None
+
+    @property
+    def stack(self) -> Stack | None:
+        """The maps that the picture was made with, None where it was made alone."""
+        return None if self.maps is None else stack_in(self.maps, "texto record")
 
     def text(self) -> dict[str, str]:
         """The text chunk, as `texto.images.write_image` takes it: sorted JSON."""
@@ -88,31 +98,52 @@ def find_source(record: Record, picture: str | os.PathLike) -> Path:
 
     Only the stored base name is looked for, and only a file with the stored hash is taken.
     """
-    name, matches = record.exemplar, is_exemplar_of
     if record.model:
-        name, matches = record.model, is_model_of
-    for folder in dict.fromkeys([Path(picture).parent, Path()]):
-        path = folder / name if name else None
-        if path and path.is_file() and _quietly(matches, record, path):
-            return path
-    kind = "model" if record.model else "exemplar"
-    why = f"its {kind} is not named in it"
-    if name:
-        why = f"its {kind} {name!r} is not beside it or in the current folder, or has changed"
-    raise TextoError(f"picture {os.fspath(picture)!r}", why, f"name the {kind} before --from")
+        kind, name, matches = "model", record.model, lambda path: is_model_of(record, path)
+    elif record.stack:
+        return find_map(record, 0, picture)
+    else:
+        kind, name = "exemplar", record.exemplar
+        matches = _has_pixels(record.exemplar_hash, record.alpha)
+    return _found(picture, kind, name, matches, f"name the {kind} before --from")
 
 
-def is_exemplar_of(record: Record, path: Path) -> bool:
-    """Whether `path` is the exemplar of `record`; TextoError if it cannot be opened."""
-    from ..images import open_image
+def find_map(record: Record, number: int, picture: str | os.PathLike) -> Path:
+    """The file of map `number`, from 0, that `picture` was made with, found as `find_source` does.
 
-    given = {} if record.alpha is None else {"alpha": record.alpha}
-    return storage.exemplar_hash(open_image(path, **given).pixels) == record.exemplar_hash
+    TextoError where there is none.
+    """
+    each = record.stack.maps[number]
+    remedy = "name the maps with --with" if number else "name the exemplar before --from"
+    kind = "map" if number else "exemplar"
+    return _found(picture, kind, each.name, _has_pixels(each.sha256, record.alpha), remedy)
 
 
 def is_model_of(record: Record, path: Path) -> bool:
     """Whether `path` is the model of `record`; TextoError if it is no model."""
     return storage.model_hash(path) == record.model_hash
+
+
+def _found(
+    picture: str | os.PathLike, kind: str, name: str | None, matches: Any, remedy: str
+) -> Path:
+    """The file `name` beside `picture` or in the current folder that `matches`."""
+    for folder in dict.fromkeys([Path(picture).parent, Path()]):
+        path = folder / name if name else None
+        if path and path.is_file() and _quietly(matches, path):
+            return path
+    why = f"its {kind} is not named in it"
+    if name:
+        why = f"its {kind} {name!r} is not beside it or in the current folder, or has changed"
+    raise TextoError(f"picture {os.fspath(picture)!r}", why, remedy)
+
+
+def _has_pixels(sha256: str | None, alpha: str | None) -> Any:
+    """Whether the picture at a path, opened with `alpha`, has this hash; as a function."""
+    from ..images import open_image
+
+    given = {} if alpha is None else {"alpha": alpha}
+    return lambda path: storage.exemplar_hash(open_image(path, **given).pixels) == sha256
 
 
 def is_base_name(value: Any) -> bool:
@@ -126,9 +157,9 @@ def is_seed(value: Any) -> bool:
     return _whole(0, MAX_SEED)(value)
 
 
-def _quietly(matches: Any, record: Record, path: Path) -> bool:
+def _quietly(matches: Any, path: Path) -> bool:
     try:
-        return matches(record, path)
+        return matches(path)
     except TextoError:
         return False
 
@@ -150,6 +181,20 @@ def _size(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(map(side, value))
 
 
+def _maps(value: Any) -> bool:
+    """Whether `value` is what `Record.maps` holds, with a file's name and a hash for each."""
+    if not isinstance(value, dict):
+        return False
+    try:
+        stack = stack_in(value, "texto record")
+    except TextoError:
+        return False
+    return stack is not None and all(
+        is_base_name(each.name) and _optional(_hash)(each.sha256) and each.bits <= 16
+        for each in stack.maps
+    )
+
+
 _FIELDS = {
     "method": lambda value: isinstance(value, str),
     "settings": lambda value: isinstance(value, dict),
@@ -164,4 +209,6 @@ _FIELDS = {
     "deterministic": _optional(lambda value: type(value) is bool),
     "model": _optional(is_base_name),
     "model_hash": _optional(_hash),
+    "maps": _optional(_maps),
+    "map": _optional(_whole(1, 2**16)),
 }

@@ -6,11 +6,12 @@ import argparse
 import dataclasses
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from .. import registry, storage
+from ..maps import Stack, stack_of
 from ..protocols import Method, Model, Progress, TextoError, TextoWarning
 from ..settings import parse_settings, settings_of
 from .options.common import DEFAULT_METHOD
@@ -22,7 +23,8 @@ class Source:
     """An opened exemplar or model with the method that will run on it.
 
     `exemplar` : (H, W, C) float32 in [0, 1]. `model` is None where it has still to be fitted
-    with `fit_seed`. `names` : what a picture's record says about its origin.
+    with `fit_seed`. `names` : what a picture's record says about its origin. `stack` : the maps
+    that the exemplar is made of, None for one picture; `others` : the files of all but the first.
     """
 
     path: Path
@@ -32,12 +34,22 @@ class Source:
     model: Model | None
     fit_seed: int | None
     names: Mapping[str, Any]
+    stack: Stack | None = None
+    others: Sequence[Path] = ()
 
     def fitted(self, progress: Progress) -> Model:
         """The model, fitted now if there is none."""
         if self.model is not None:
             return self.model
         return self.method.fit(self.exemplar, rng=self.fit_seed, progress=progress)
+
+    def made(
+        self, model: Model, shape: tuple[int, int], seed: int, progress: Progress
+    ) -> Sequence[Any]:
+        """What `model` makes of shape (height, width): one picture, or one for each map."""
+        if self.stack is None:
+            return [model.synthesize(shape, rng=seed, progress=progress)]
+        return self.stack.synthesize(model, shape, rng=seed, progress=progress)
 
 
 def is_model(path: str | os.PathLike) -> bool:
@@ -50,15 +62,30 @@ def open_exemplar(
 ) -> Source:
     """The picture at `path`, to be fitted with `method`."""
     picture = open_picture(path, alpha=options.alpha, max_pixels=options.max_pixels)
-    if (picture.pixels == picture.pixels[0, 0]).all():
-        note = f"exemplar {os.fspath(path)!r} has one colour only, and so will the texture"
+    return opened_exemplar([path], picture.pixels, picture.bits, options, method, fit_seed)
+
+
+def opened_exemplar(
+    paths: Sequence[str | os.PathLike],
+    pixels: Any,
+    bits: int,
+    options: argparse.Namespace,
+    method: Method,
+    fit_seed: int,
+    *,
+    stack: Stack | None = None,
+) -> Source:
+    """The `pixels` (H, W, C) of one picture, or of the `stack` of several, as a source."""
+    first, *others = map(Path, paths)
+    if (pixels == pixels[0, 0]).all():
+        note = f"exemplar {os.fspath(paths[0])!r} has one colour only, and so will the texture"
         warnings.warn(note, TextoWarning, stacklevel=2)
     names = {
-        "exemplar": Path(path).name,
-        "exemplar_hash": storage.exemplar_hash(picture.pixels),
+        "exemplar": first.name,
+        "exemplar_hash": storage.exemplar_hash(pixels),
         "alpha": options.alpha or "refuse",
     }
-    return Source(Path(path), method, picture.pixels, picture.bits, None, fit_seed, names)
+    return Source(first, method, pixels, bits, None, fit_seed, names, stack, others)
 
 
 def open_picture(path: str | os.PathLike, *, alpha: str | None, max_pixels: int | None) -> Any:
@@ -74,15 +101,29 @@ def open_picture(path: str | os.PathLike, *, alpha: str | None, max_pixels: int 
 
 
 def open_model(
-    path: str | os.PathLike, options: argparse.Namespace, repeated: Mapping[str, Any]
+    path: str | os.PathLike,
+    options: argparse.Namespace,
+    repeated: Mapping[str, Any],
+    *,
+    maps: bool = False,
 ) -> Source:
     """The model at `path`, with settings of the synthesis from `repeated` and then `options`.
 
     `repeated` are the settings of a picture to repeat; those fixed at fitting stay the model's.
+    A model of several maps is refused unless the caller knows what to do with `maps`.
     """
     if options.method is not None:
         raise TextoError("-m/--method", "a model has its method already", "leave it out")
+    stack = stack_of(path)
+    if stack is not None and not maps:
+        raise TextoError(
+            f"model {os.fspath(path)!r}",
+            f"has {stack.channels} channels of {len(stack.maps)} maps, and this takes one picture",
+            "give it to 'texto synth', or use it from Python",
+        )
     model = _changed(storage.load(path), options, repeated)
+    if stack is not None:
+        stack.check_method(model.method)
     stored = storage.inspect(path)
     exemplar, seed = (stored["notes"].get(key) for key in ("exemplar", "seed"))
     names = {
@@ -92,7 +133,7 @@ def open_model(
         "model_hash": stored["tensors_sha256"],
     }
     fit_seed = seed if is_seed(seed) else None
-    return Source(Path(path), model.method, model.exemplar, 8, model, fit_seed, names)
+    return Source(Path(path), model.method, model.exemplar, 8, model, fit_seed, names, stack)
 
 
 def build_method(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import itertools
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ from typing import Any
 from .. import __version__, registry
 from ..history import History
 from ..protocols import Progress, TextoError, TextoWarning
-from . import outputs, record, source
+from . import maps, outputs, record, source
 from .console import progress_bar, say, say_json
 from .record import Record
 from .running import chosen_seed, tell_seed, threads, told_time
@@ -24,21 +25,28 @@ DEFAULT_SIZE = Size(scale=2.0)
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Job:
-    """Everything about a run that is known before it: one record and one path per picture."""
+    """Everything about a run that is known before it.
+
+    Each picture has a record and a path for every file it becomes: one, or one for each map.
+    """
 
     origin: source.Source
-    records: Sequence[Record]
-    paths: Sequence[Path | None]  # None is stdout
+    records: Sequence[Sequence[Record]]
+    paths: Sequence[Sequence[Path | None]]  # None is stdout
     plots: Sequence[Path | None]  # None is no curve
 
 
 def run(options: argparse.Namespace) -> None:
     """Check everything, then fit if need be and make the pictures."""
+    if options.guide is not None or options.guide_weight is not None:
+        from . import guided  # which is built on this module
+
+        return guided.run(options)
     job = _planned(options)
-    deterministic = job.records[0].deterministic
-    with threads(deterministic=deterministic), progress_bar(quiet=options.quiet) as progress:
+    plan = job.records[0][0]
+    with threads(deterministic=plan.deterministic), progress_bar(quiet=options.quiet) as progress:
         written = _made(job, options, progress)
-    tell_seed(options, job.records[0].seed)
+    tell_seed(options, plan.seed)
     if options.json:
         say_json({"outputs": written})
 
@@ -50,46 +58,49 @@ def _planned(options: argparse.Namespace) -> Job:
     size = _chosen_size(options, repeated, origin)
     outputs.check_memory(*size, origin.exemplar.shape[2])
     name = registry.name_of(origin.method)
-    seeds = range(first, first + options.num)
-    paths = [_output(options, origin, name, size, seed) for seed in seeds]
-    bits = _chosen_bits(options, repeated, origin, paths[0])
-    outputs.check_format(paths[0], bits, origin.exemplar.shape[2])
+    stems, seeds = maps.stems_of(origin), range(first, first + options.num)
+    paths = [[_output(options, stem, name, size, seed) for stem in stems] for seed in seeds]
+    maps.check_names(options, paths[0])
+    bits = _checked_bits(options, repeated, origin, paths[0])
     if options.plot and options.output == "-":
         raise TextoError("--plot", "needs a file to go beside", "name a file or folder with -o")
-    outputs.check_stdout(options, options.num)
-    inputs = [origin.path, *([options.repeat] if options.repeat else [])]
-    plots = [_plot_path(path) if options.plot else None for path in paths]
-    outputs.check_outputs([path for path in [*paths, *plots] if path], inputs, force=options.force)
+    outputs.check_stdout(options, options.num * len(stems))
+    inputs = [origin.path, *origin.others, *([options.repeat] if options.repeat else [])]
+    plots = [_plot_path(files[0]) if options.plot else None for files in paths]
+    written = [path for path in [*itertools.chain(*paths), *plots] if path]
+    outputs.check_outputs(written, inputs, force=options.force)
     plan = Record(
         method=name,
         settings=dataclasses.asdict(origin.method),
         size=size,
         seed=first,
         fit_seed=origin.fit_seed,
-        bits=bits,
+        bits=bits[0],
         deterministic=options.deterministic or bool(repeated and repeated.deterministic),
         **origin.names,
     )
-    return Job(origin, [dataclasses.replace(plan, seed=seed) for seed in seeds], paths, plots)
+    plans = [dataclasses.replace(plan, seed=seed) for seed in seeds]
+    return Job(origin, [maps.record_of(each, origin.stack, bits) for each in plans], paths, plots)
 
 
 def _made(job: Job, options: argparse.Namespace, progress: Progress) -> list[Mapping[str, Any]]:
     with told_time("fit", options):
         model = job.origin.fitted(progress)
     written = []
-    for plan, path, plot in zip(job.records, job.paths, job.plots, strict=True):
-        start = time.perf_counter()
+    for records, paths, plot in zip(job.records, job.paths, job.plots, strict=True):
+        start, plan, history = time.perf_counter(), records[0], History(progress)
         width, height = plan.size
-        history = History(progress)
-        image = model.synthesize((height, width), rng=plan.seed, progress=history)
-        text = {**plan.text(), **history.text()}
-        outputs.write_picture(image, path, bits=plan.bits, text=text)
+        images = job.origin.made(model, (height, width), plan.seed, history)
+        for image, made, path in zip(images, records, paths, strict=True):
+            text = {**made.text(), **history.text()}
+            outputs.write_picture(image, path, bits=made.bits, text=text)
         if plot:
             _draw(history, plan, plot)
         seconds = round(time.perf_counter() - start, 3)
-        written.append({"path": str(path), "size": plan.size, "seed": plan.seed, "s": seconds})
-        if path and not options.json:
-            say(str(path))
+        for path in paths:
+            written.append({"path": str(path), "size": plan.size, "seed": plan.seed, "s": seconds})
+            if path and not options.json:
+                say(str(path))
     return written
 
 
@@ -120,7 +131,9 @@ def _opened(options: argparse.Namespace, repeated: Record | None, seed: int) -> 
         options.alpha = options.alpha or repeated.alpha
         _note_version(repeated)
     if source.is_model(path):
-        origin = source.open_model(path, options, repeated.settings if repeated else {})
+        maps.refuse_for_models(options)
+        settings = repeated.settings if repeated else {}
+        origin = source.open_model(path, options, settings, maps=True)
         if repeated and registry.name_of(origin.method) != repeated.method:
             raise TextoError(
                 f"model {str(path)!r}",
@@ -130,7 +143,8 @@ def _opened(options: argparse.Namespace, repeated: Record | None, seed: int) -> 
     else:
         stored = (repeated.method, repeated.settings) if repeated else None
         fit_seed = _fit_seed(repeated, seed)
-        origin = source.open_exemplar(path, options, source.build_method(options, stored), fit_seed)
+        method = source.build_method(options, stored)
+        origin = maps.open_exemplar(path, options, method, fit_seed, repeated)
     if repeated and not _same_origin(origin, repeated):
         warnings.warn(
             f"{path!s} is not what the picture was made from: the result will be another",
@@ -142,7 +156,11 @@ def _opened(options: argparse.Namespace, repeated: Record | None, seed: int) -> 
 
 def _same_origin(origin: source.Source, repeated: Record) -> bool:
     """Whether `origin` gives the model that the picture to repeat was made from."""
-    if origin.names["exemplar_hash"] != repeated.exemplar_hash:
+    if origin.stack and repeated.stack:  # weights may be others, as settings may
+        hashes = [[each.sha256 for each in stack.maps] for stack in (origin.stack, repeated.stack)]
+        if hashes[0] != hashes[1]:
+            return False
+    elif origin.names["exemplar_hash"] != repeated.exemplar_hash:
         return False
     if origin.model is None:
         return True
@@ -188,6 +206,23 @@ def _chosen_size(
     return (options.size or DEFAULT_SIZE).of((width, height))
 
 
+def _checked_bits(
+    options: argparse.Namespace,
+    repeated: Record | None,
+    origin: source.Source,
+    paths: Sequence[Path | None],
+) -> list[int]:
+    """The bits of each file that a picture becomes; TextoError where its format lacks them."""
+    if origin.stack is None:
+        bits = [_chosen_bits(options, repeated, origin, paths[0])]
+        outputs.check_format(paths[0], bits[0], origin.exemplar.shape[2])
+        return bits
+    bits = maps.chosen_bits(options.bits, repeated, origin.stack, paths)
+    for path, depth, each in zip(paths, bits, origin.stack.maps, strict=True):
+        outputs.check_format(path, depth, each.channels)
+    return bits
+
+
 def _chosen_bits(
     options: argparse.Namespace, repeated: Record | None, origin: source.Source, path: Path | None
 ) -> int:
@@ -201,7 +236,7 @@ def _chosen_bits(
 
 def _output(
     options: argparse.Namespace,
-    origin: source.Source,
+    stem: str,
     method: str,
     size: tuple[int, int],
     seed: int,
@@ -209,7 +244,7 @@ def _output(
     if options.output == "-":
         return None
     fields = {
-        "stem": outputs.safe_stem(origin.path),
+        "stem": stem,
         "method": method,
         "size": f"{size[0]}x{size[1]}",
         "seed": seed,

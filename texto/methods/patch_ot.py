@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..checks import only, take
-from ..descent import WINDOW, Adam, Plateau
+from ..descent import WINDOW
 from ..finish import finish
+from ..guiding import optimal as guided
 from ..inpainting.optimal import fill_holes
-from ..neighbors import resolve_device
-from ..noise import field_like
-from ..patch_energy import LevelEnergy, gradient
-from ..patch_level import patch_level
-from ..protocols import Progress, Rng, Step, TextoError, as_image, as_shape, generator, silent
-from ..pyramid import level_sizes, pyramid
+from ..mixing import cost_model as mixed
+from ..patch_descent import energies, run
+from ..protocols import (
+    Model,
+    Progress,
+    Rng,
+    Step,
+    TextoError,
+    as_image,
+    as_shape,
+    generator,
+    silent,
+)
 from ..settings import (
     PERIODIC,
     check_settings,
@@ -31,6 +39,7 @@ from ..threads import single_blas
 COARSEST = 32  # pixels: an automatic coarsest level is shorter than twice this,
 PUBLISHED = 4  # and there are as many levels as published where that leaves
 LEAST = 16  # pixels
+GUIDE_WEIGHT = 0.4  # faces are told by it, and the patches still are the exemplar's
 LEAST_PATCHES = 16  # with fewer, a level has nothing to say
 
 
@@ -151,8 +160,43 @@ class PatchOT:
         """
         return fill_holes(self, image, mask, sources=sources, rng=rng, progress=progress)
 
-    def restore(self, state: Mapping[str, Any]) -> PatchOTModel:
-        """The model whose `state()` is `state`."""
+    def mix(self, models: Sequence[Model], weights: Sequence[float]) -> Model:
+        """The model between `models` at `weights`, see `texto.mixing.cost_model.mix`."""
+        return mixed.mix(self, models, weights)
+
+    def mix_along(
+        self,
+        models: Sequence[Model],
+        weight_map: np.ndarray,
+        shape: tuple[int, int],
+        *,
+        rng: Rng = None,
+        progress: Progress = silent,
+    ) -> np.ndarray:
+        """Texture whose mix follows `weight_map`, see `texto.mixing.cost_model.mix_along`."""
+        return mixed.mix_along(self, models, weight_map, shape, rng=rng, progress=progress)
+
+    def guide(
+        self,
+        exemplar: np.ndarray,
+        picture: np.ndarray,
+        shape: tuple[int, int] | None = None,
+        *,
+        weight: float = GUIDE_WEIGHT,
+        rng: Rng = None,
+        progress: Progress = silent,
+    ) -> np.ndarray:
+        """The texture of `exemplar` along the luminance of `picture`, see `Guides`.
+
+        The potentials let each patch of the exemplar be used its share.
+        """
+        options = {"weight": weight, "rng": rng, "progress": progress}
+        return guided.guide(self, exemplar, picture, shape, **options)
+
+    def restore(self, state: Mapping[str, Any]) -> PatchOTModel | mixed.MixedCostModel:
+        """The model whose `state()` is `state`; TextoError where the arrays make no sense."""
+        if "mix.weights" in state:
+            return mixed.restore(self, state)
         only(state, ["exemplar"])
         exemplar = take(state, "exemplar", shape=(None, None, None), dtype=np.float32)
         exemplar = as_image(exemplar, "tensor 'exemplar'", smallest=self.patch_size)
@@ -202,102 +246,20 @@ class PatchOTModel:
         Cost: an image step searches for max(n_queries, h w / patch_size^2) patches among the
         level's targets; memory is that of a few pictures.
         """
-        height, width = as_shape(shape)
-        method, rng = self.method, generator(rng)
-        periodic = PERIODIC[method.tileable]
-        n_levels = method.count_levels(self.exemplar.shape)
-        canvas = _canvas((height, width), periodic, method.patch_size, n_levels)
-        # A tile smaller than the coarsest patches has no such level.
-        while n_levels > 1 and min(canvas) >> (n_levels - 1) < method.patch_size:
-            n_levels -= 1
-        pictures = pyramid(self.exemplar, n_levels)
-        levels = [_energy(method, picture, rng) for picture in pictures]
-        result = _Descent(method, levels, canvas, rng, progress).run()
-        result = np.ascontiguousarray(result[:height, :width])
+        method, rng, shape = self.method, generator(rng), as_shape(shape)
+        result = run(
+            method,
+            method.count_levels(self.exemplar.shape),
+            lambda sizes: energies(method, self.exemplar, len(sizes), rng),
+            shape,
+            rng=rng,
+            progress=progress,
+        )
         if method.finish == "sliced":
+            periodic = PERIODIC[method.tileable]
             result = finish(result, self.exemplar, rng=rng, periodic=periodic, progress=progress)
         return result
 
     def state(self) -> dict[str, np.ndarray]:
         """The exemplar."""
         return {"exemplar": self.exemplar}
-
-
-def _energy(method: PatchOT, picture: np.ndarray, rng: np.random.Generator) -> LevelEnergy:
-    windows = int(np.prod([side - method.patch_size + 1 for side in picture.shape[:2]]))
-    database = patch_level(
-        picture,
-        method.patch_size,
-        n_patches=method.n_patches or windows,
-        n_dims=None,
-        kept_variance=method.kept_variance,
-        rng=rng,
-    )
-    device = resolve_device(method.device)
-    return LevelEnergy(database, n_queries=method.n_queries, rate=method.dual_rate, device=device)
-
-
-def _canvas(
-    shape: tuple[int, int], periodic: tuple[bool, bool], patch_size: int, n_levels: int
-) -> tuple[int, int]:
-    """The torus to work on: a tile is one as it is, another picture is cut out of a larger one."""
-    unit = 2 ** (n_levels - 1)
-    return tuple(
-        side if wraps else max(-(-side // unit), patch_size) * unit
-        for side, wraps in zip(shape, periodic, strict=True)
-    )
-
-
-class _Descent:
-    """One run of Algorithm 1 over a torus."""
-
-    def __init__(self, method, levels: list[LevelEnergy], canvas, rng, progress: Progress):
-        self._method, self._levels, self._rng = method, levels, rng
-        self._sizes = level_sizes(canvas, len(levels))
-        self._progress, self._done = progress, 0
-        # Stages, first to last: the level that the picture lives on, and its image steps.
-        coarse = method.start == "coarse"
-        first = len(levels) - 1 if coarse else 0
-        self._stages = {level: method.image_steps(level) for level in range(first, -1, -1)}
-        self._total = sum(self._stages.values()) + len(levels) * method.n_iter_dual
-
-    def run(self) -> np.ndarray:
-        """The picture (H, W, C) in [0, 1] at full size."""
-        picture = self._start()
-        for level, n_iter in self._stages.items():
-            if picture.shape[:2] != self._sizes[level]:
-                finer = self._levels[level].database.picture
-                picture = self._levels[level + 1].enlarged(picture, finer, self._sizes[level])
-            picture = self._optimised(picture, level, n_iter)
-        return picture
-
-    def _start(self) -> np.ndarray:
-        """A Gaussian field at the coarsest level, or uniform noise at full size."""
-        if self._method.start == "noise":
-            channels = self._levels[0].database.picture.shape[2]
-            return self._rng.random((*self._sizes[0], channels), dtype=np.float32)
-        exemplar = self._levels[-1].database.picture
-        field = field_like(exemplar, self._sizes[-1], self._rng, periodic=(True, True))
-        return np.clip(field, 0, 1, out=field)
-
-    def _optimised(self, picture: np.ndarray, level: int, n_iter: int) -> np.ndarray:
-        """`picture` after the steps of its stage, in [0, 1]."""
-        method, levels = self._method, self._levels[level:]
-        for number, energy in enumerate(levels if method.start == "noise" else levels[:1]):
-            self._ascend(energy, pyramid(picture, number + 1)[-1], level + number)
-        adam, plateau = Adam(picture, method.learning_rate), Plateau(method.tolerance)
-        end = self._done + n_iter
-        while self._done < end:
-            loss, slope = gradient(picture, levels, self._rng, ascend=method.n_iter_dual > 0)
-            picture = adam.step(picture, slope)
-            self._done = end if plateau.reached(loss) else self._done + 1
-            self._progress(Step("synthesize", level, self._done, self._total, loss))
-        return picture
-
-    def _ascend(self, energy: LevelEnergy, picture: np.ndarray, level: int) -> None:
-        """The ascent of a level that joins, before the picture moves."""
-        for _ in range(self._method.n_iter_dual):
-            energy.ascend(picture, self._rng)
-            self._done += 1
-            self._progress(Step("synthesize", level, self._done, self._total))
-        energy.settle()

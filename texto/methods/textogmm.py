@@ -13,6 +13,8 @@ from ..em import fit_mixture
 from ..finish import finish
 from ..gmm import GaussianMixture
 from ..gmm_level import GmmLevel
+from ..guiding import mixtures as guided
+from ..guiding.guidance import WEIGHT
 from ..inpainting.mixtures import fill_holes
 from ..mixing import model as mixed
 from ..neighbors import resolve_device
@@ -163,6 +165,32 @@ class TextoGMM:
         are for syntheses. A 64 x 64 hole in 256 x 256 takes about 2 s on two cores.
         """
         return fill_holes(self, image, mask, sources=sources, rng=rng, progress=progress)
+
+    def guide(
+        self,
+        exemplar: np.ndarray,
+        picture: np.ndarray,
+        shape: tuple[int, int] | None = None,
+        *,
+        weight: float = WEIGHT,
+        rng: Rng = None,
+        progress: Progress = silent,
+    ) -> np.ndarray:
+        """The texture of `exemplar` along the luminance of `picture`, see `Guides`.
+
+        The maps are learnt in the run, so it takes the time of a fit and a synthesis.
+        """
+        return guided.guide(
+            self,
+            exemplar,
+            picture,
+            shape,
+            database=self._database,
+            learner=_LevelFit,
+            weight=weight,
+            rng=rng,
+            progress=progress,
+        )
 
     def restore(self, state: Mapping[str, Any]) -> TextoGMMModel | mixed.MixedModel:
         """The model whose `state()` is `state`; TextoError where the arrays make no sense."""

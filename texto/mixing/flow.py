@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..finish import Schedule
 from ..patches import Grid, coverage, extract, extract_at, fold
+from ..protocols import Progress, Step
 from ..threads import mapped
 from ..transport.sliced import PATCH_SIZE, SAMPLES, displacement, frame, random_grid
 from .zones import Zones, even
@@ -106,6 +108,34 @@ def blended_flow(
         samples.append(np.concatenate(drawn))
     frames = _frame(samples, np.full(len(samples), 1 / len(samples)))
     return MixedFlow(samples, np.eye(len(shares)), zones, *frames)
+
+
+def finished(
+    image: np.ndarray,
+    pictures: Sequence[np.ndarray],
+    make_flow: Callable[[], MixedFlow],
+    *,
+    rng: np.random.Generator,
+    periodic: tuple[bool, bool],
+    progress: Progress,
+) -> np.ndarray:
+    """`image` (H, W, C) after the finishing pass of `texto.finish`, in place, by another flow.
+
+    Where it or one of `pictures` is too small, it stays as it is.
+    """
+    schedule = Schedule()
+    if smallest(image, *pictures) < 2 * PATCH_SIZE:
+        return image
+    flow, strides = make_flow(), schedule.strides[-1]
+    for number, stride in enumerate(strides, start=1):
+        flow.step(image, rng=rng, stride=stride, gain=schedule.gain, periodic=periodic)
+        progress(Step("finish", 0, number, len(strides)))
+    return image
+
+
+def smallest(*pictures: np.ndarray) -> int:
+    """The shortest side."""
+    return min(side for picture in pictures for side in picture.shape[:2])
 
 
 def _count(pictures: Sequence[np.ndarray]) -> int:

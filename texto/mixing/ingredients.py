@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..protocols import TextoError
+from ..checks import check_probabilities, take
+from ..protocols import Model, TextoError, as_image
 from ..settings import settings_of
 
+SEED = 0  # of what is drawn for a mix itself: the same models give the same mix
 SUM = 1e-6  # how far from one the sum of weights may be
 
 
@@ -39,6 +41,52 @@ def ingredients(method: Any, models: Sequence[Any], weights: Sequence[float]) ->
         for part in _parts(model):
             _add(found, dataclasses.replace(part, weight=float(share * part.weight)))
     return found
+
+
+def normalised(parts: Sequence[Ingredient]) -> np.ndarray:
+    """The weights (r,) float64 of `parts`, summing to one."""
+    weights = np.array([part.weight for part in parts])
+    return weights / weights.sum()
+
+
+def pure_pair(method: Any, models: Sequence[Any]) -> list[Ingredient]:
+    """The two `models` that a map lies between, or one where both are of one exemplar."""
+    if len(models) != 2:
+        raise TextoError("map", f"lies between two textures, got {len(models)}", "give two")
+    parts = ingredients(method, models, [0.5, 0.5])
+    if len(parts) > 2 or any(part.model is None for part in parts):
+        raise TextoError("map", "lies between pure textures, got a mix", "give its ingredients")
+    return parts
+
+
+def pure_model(method: Any, part: Ingredient) -> Model:
+    """The pure model of an ingredient, with the settings of the synthesis of `method`."""
+    if part.model is None:  # only mixes held it, and they have no maps of its own
+        return method.fit(part.exemplar, rng=SEED)
+    return dataclasses.replace(part.model, method=method)
+
+
+def mixed_state(exemplars: Sequence[np.ndarray], weights: np.ndarray) -> dict[str, np.ndarray]:
+    """The arrays that `restored` needs."""
+    state = {"exemplar": exemplars[0], "mix.weights": weights}
+    for number, exemplar in enumerate(exemplars[1:], start=1):
+        state[f"mix.exemplar{number}"] = exemplar
+    return state
+
+
+def restored(method: Any, state: Mapping[str, Any]) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+    """The exemplars and weights of a mix from its state; TextoError where they make no sense."""
+    weights = take(state, "mix.weights", shape=(None,), dtype=np.float64)
+    check_probabilities(weights, "mix.weights")
+    if len(weights) < 2 or weights.min() <= 0:
+        raise TextoError("tensor 'mix.weights'", "is not of a mix", "mix the models again")
+    exemplars: list[np.ndarray] = []
+    for name in ["exemplar", *(f"mix.exemplar{number}" for number in range(1, len(weights)))]:
+        array = take(state, name, shape=(None, None, None), dtype=np.float32)
+        exemplars.append(as_image(array, f"tensor {name!r}", smallest=method.patch_size))
+        if array.shape[2] != exemplars[0].shape[2]:
+            raise TextoError(f"tensor {name!r}", "has other channels", "mix the models again")
+    return tuple(exemplars), weights
 
 
 def checked_weights(weights: Sequence[float], count: int) -> np.ndarray:

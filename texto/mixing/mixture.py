@@ -8,22 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from ..finish import Schedule
 from ..neighbors import resolve_device
-from ..noise import field_like
 from ..patch_level import PatchLevel, Transport
-from ..protocols import Progress, Step, as_shape
+from ..protocols import Progress, as_shape
 from ..pyramid import fitting_sizes, pyramid
 from ..settings import PERIODIC
 from ..sweep import Sweep
 from ..transport.sliced import PATCH_SIZE
-from .flow import barycentre_flow, blended_flow
-from .ingredients import count_levels
+from .flow import MixedFlow, barycentre_flow, blended_flow, finished, smallest
+from .ingredients import SEED, count_levels
+from .start import mixed_field
 from .tone import toned
 from .union import Canvas, ZonedLevel, canvases, union_level
 from .zones import Zones
 
-SEED = 0  # of what is drawn for a mix itself: the same models give the same mix
 TransportsFor = Callable[[int, int, np.ndarray], Sequence[Transport | None]]
 
 
@@ -78,15 +76,8 @@ class Mixture:
     def start(
         self, shape: tuple[int, int], rng: np.random.Generator, periodic: tuple[bool, bool]
     ) -> np.ndarray:
-        """Independent Gaussian fields whose means and covariances add up to the mix's."""
-        weights = self.zones.mean_weights(shape)
-        total = np.zeros((*shape, self.stages[-1].picture.shape[2]), np.float32)
-        for number, picture in enumerate(self.pyramids[-1]):
-            weight = weights[:, :, number, None]
-            mean = picture.mean(axis=(0, 1))
-            field = field_like(picture, shape, rng, periodic=periodic)
-            total += weight * mean + np.sqrt(weight) * (field - mean)
-        return total
+        """A Gaussian field at the coarsest level."""
+        return mixed_field(self.pyramids[-1], self.zones, shape, rng, periodic)
 
     def sweep(
         self,
@@ -116,16 +107,13 @@ class Mixture:
 
         Towards the barycentre it would paint one texture's grain on the other's shapes.
         """
-        pictures, schedule = self.stages[0].pictures, Schedule()
-        if _smallest(image, *pictures) < 2 * PATCH_SIZE:
-            return image
-        shares = database.shares_of(image, resolve_device(self.method.device), rng)
-        flow = blended_flow(pictures, shares, self.zones, rng=rng)
-        strides = schedule.strides[-1]
-        for number, stride in enumerate(strides, start=1):
-            flow.step(image, rng=rng, stride=stride, gain=schedule.gain, periodic=periodic)
-            progress(Step("finish", 0, number, len(strides)))
-        return image
+        pictures = self.stages[0].pictures
+
+        def flow() -> MixedFlow:
+            shares = database.shares_of(image, resolve_device(self.method.device), rng)
+            return blended_flow(pictures, shares, self.zones, rng=rng)
+
+        return finished(image, pictures, flow, rng=rng, periodic=periodic, progress=progress)
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +126,7 @@ class MixedSweep(Sweep):
     def flow(self, synthesis: np.ndarray, level: int, steps: int, rng: np.random.Generator) -> None:
         """Sliced-transport steps in place, where patches fit at all."""
         pictures = self.pyramids[level]
-        if steps and _smallest(synthesis, *pictures) >= PATCH_SIZE:
+        if steps and smallest(synthesis, *pictures) >= PATCH_SIZE:
             flow = barycentre_flow(pictures, self.zones, rng=rng)
             for _ in range(steps):
                 flow.step(synthesis, rng=rng, stride=2, periodic=self.periodic)
@@ -157,8 +145,3 @@ def mixture(method: Any, exemplars: Sequence[np.ndarray], zones: Zones) -> Mixtu
             owners.append(zone)
     searched = np.arange(len(zones))[:, None] == np.array(owners)
     return Mixture(method, zones, pyramids, canvases(pictures, sources, n_levels), searched)
-
-
-def _smallest(*pictures: np.ndarray) -> int:
-    """The shortest side."""
-    return min(side for picture in pictures for side in picture.shape[:2])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,13 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import check_probabilities, only, take
+from ..checks import only
 from ..gmm_level import GmmLevel
-from ..protocols import Model, Progress, Rng, TextoError, as_image, generator, silent
+from ..protocols import Model, Progress, Rng, generator, silent
 from ..threads import single_blas
-from .ingredients import Ingredient, ingredients
+from .ingredients import (
+    SEED,
+    ingredients,
+    mixed_state,
+    normalised,
+    pure_model,
+    pure_pair,
+    restored,
+)
 from .learning import LevelFit
-from .mixture import SEED, Mixture, mixture
+from .mixture import Mixture, mixture
 from .union import check_owners
 from .zones import along, even
 
@@ -64,9 +71,7 @@ class MixedModel:
 
     def state(self) -> dict[str, np.ndarray]:
         """The exemplars, their weights and, per level, patch space, database and mixtures."""
-        state = {"exemplar": self.exemplar, "mix.weights": self.weights}
-        for number, exemplar in enumerate(self.exemplars[1:], start=1):
-            state[f"mix.exemplar{number}"] = exemplar
+        state = mixed_state(self.exemplars, self.weights)
         for number, level in enumerate(self.levels):
             state |= level.state(f"level{number}.")
         return state
@@ -89,10 +94,9 @@ def mix(method: Any, models: Sequence[Model], weights: Sequence[float]) -> Model
     """
     parts = ingredients(method, models, weights)
     if len(parts) == 1:
-        return _pure(method, parts[0])
+        return pure_model(method, parts[0])
     exemplars = tuple(part.exemplar for part in parts)
-    shares = np.array([part.weight for part in parts])
-    shares /= shares.sum()
+    shares = normalised(parts)
     whole = mixture(method, exemplars, even(shares))
     *rngs, last = np.random.default_rng(SEED).spawn(len(whole.stages) + 1)
     databases = [whole.union(level, rng) for level, rng in enumerate(rngs)]
@@ -125,13 +129,9 @@ def mix_along(
     maps. Raises TextoError as `mix` does. Cost: about three times that of a fit and a synthesis.
     """
     zones = along(weight_map)
-    if len(models) != 2:
-        raise TextoError("map", f"lies between two textures, got {len(models)}", "give two")
-    parts = ingredients(method, models, [0.5, 0.5])
-    if len(parts) > 2 or any(part.model is None for part in parts):
-        raise TextoError("map", "lies between pure textures, got a mix", "give its ingredients")
+    parts = pure_pair(method, models)
     if len(parts) == 1:
-        return _pure(method, parts[0]).synthesize(shape, rng=rng, progress=progress)
+        return pure_model(method, parts[0]).synthesize(shape, rng=rng, progress=progress)
     whole = mixture(method, [part.exemplar for part in parts], zones)
     *rngs, last = generator(rng).spawn(len(whole.stages) + 1)
     databases = [whole.union(level, child) for level, child in enumerate(rngs)]
@@ -148,11 +148,7 @@ def mix_along(
 
 def restore(method: Any, state: Mapping[str, Any]) -> MixedModel:
     """The mixed model whose `state()` is `state`; TextoError where the arrays make no sense."""
-    weights = take(state, "mix.weights", shape=(None,), dtype=np.float64)
-    check_probabilities(weights, "mix.weights")
-    if len(weights) < 2 or weights.min() <= 0:
-        raise TextoError("tensor 'mix.weights'", "is not of a mix", "mix the models again")
-    exemplars = _restored_exemplars(method, state, len(weights))
+    exemplars, weights = restored(method, state)
     whole = mixture(method, exemplars, even(weights))
     n_levels = len(whole.stages)
     passes = method.passes(n_levels) if method.map != "identity" else [0] * n_levels
@@ -167,18 +163,6 @@ def restore(method: Any, state: Mapping[str, Any]) -> MixedModel:
     return model
 
 
-def _restored_exemplars(
-    method: Any, state: Mapping[str, Any], count: int
-) -> tuple[np.ndarray, ...]:
-    exemplars: list[np.ndarray] = []
-    for name in ["exemplar", *(f"mix.exemplar{number}" for number in range(1, count))]:
-        array = take(state, name, shape=(None, None, None), dtype=np.float32)
-        exemplars.append(as_image(array, f"tensor {name!r}", smallest=method.patch_size))
-        if array.shape[2] != exemplars[0].shape[2]:
-            raise TextoError(f"tensor {name!r}", "has other channels", "mix the models again")
-    return tuple(exemplars)
-
-
 def _fits(whole: Mixture, databases: Sequence, rngs: Sequence) -> list[LevelFit]:
     parts = zip(databases, whole.pyramids, rngs, strict=True)
     return [
@@ -190,10 +174,3 @@ def _fits(whole: Mixture, databases: Sequence, rngs: Sequence) -> list[LevelFit]
 def _sides(pictures: Sequence[np.ndarray]):
     """The heights, and the widths."""
     return zip(*(picture.shape[:2] for picture in pictures), strict=True)
-
-
-def _pure(method: Any, part: Ingredient) -> Model:
-    """The pure model of an ingredient, with the settings of the synthesis of `method`."""
-    if part.model is None:  # only mixes held it, and they have no maps of its own
-        return method.fit(part.exemplar, rng=SEED)
-    return dataclasses.replace(part.model, method=method)

@@ -8,6 +8,7 @@ super-gradient in psi is `nu_j - mass of j's cell` (Theorem 2): no n x m array i
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -39,6 +40,12 @@ class Ascent:
         self.weights = np.full(len(points), 1 / len(points)) if weights is None else weights
         self.potential = np.zeros(len(points))
         self._neighbors = Neighbors(points, device=device)
+
+    def twin(self) -> Ascent:
+        """An ascent on the same targets, from 0; what a search needs is shared."""
+        other = copy.copy(self)
+        other.potential = np.zeros(len(self.points))
+        return other
 
     def assign(self, queries: np.ndarray) -> np.ndarray:
         """(n,): the targets argmin_j |x - y_j|^2 - psi_j of `queries` (n, d). Cost: 2 n m d."""

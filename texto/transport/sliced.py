@@ -77,6 +77,10 @@ def sliced_transport(
     """The flow towards the 7 x 7 patches of `exemplar` (H, W, C), at least 7 x 7 pixels."""
     sample = sample_patches(exemplar, rng)
     centred = sample - sample.mean(axis=0)
+    # Maps of a stack may be affine functions of each other. Float32 sums would leave some
+    # variance to the directions that such maps do not have, and noise would enter there.
+    if exemplar.shape[2] > 3:
+        centred = centred.astype(np.float64)
     analysis, synthesis = frame((centred.T @ centred).astype(np.float64) / len(sample))
     return SlicedTransport(sample, analysis, synthesis, n_directions)
 

@@ -10,13 +10,13 @@ ALPHA = ("refuse", "ignore", "white")
 AXES = ("x", "y", "xy")
 
 
-def method_options(parser):
+def method_options(parser, *, default=DEFAULT_METHOD):
     """-m, --set and --device."""
     parser.add_argument(
         "-m",
         "--method",
         metavar="NAME",
-        help=f"see 'texto methods' (default: {DEFAULT_METHOD})",
+        help=f"see 'texto methods' (default: {default})",
     )
     parser.add_argument(
         "--set",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
+import contextlib
+
 from ..values import Integer
 from .common import (
     bits_option,
@@ -24,6 +27,8 @@ def add_synth(commands):
         "'texto fit' is used as it is.",
     )
     parser.add_argument("source", nargs="?", metavar="EXEMPLAR|MODEL", help="picture or model file")
+    _maps_options(parser)
+    _guide_options(parser)
     method_options(parser)
     size_option(parser, of="the exemplar's")
     num_option(parser, what="pictures; picture i")
@@ -60,6 +65,7 @@ def add_fit(commands):
         "makes pictures without fitting again.",
     )
     parser.add_argument("source", metavar="EXEMPLAR", help="picture file")
+    _maps_options(parser)
     method_options(parser)
     seed_option(parser)
     output_options(
@@ -107,3 +113,47 @@ def add_mix(commands):
     bits_option(parser, deep="where an exemplar has 16")
     picture_options(parser)
     run_options(parser)
+
+
+def _guide_options(parser):
+    """--guide and --guide-weight."""
+    parser.add_argument(
+        "--guide",
+        metavar="PICTURE",
+        help="lay the texture along the luminance of PICTURE; the size is then PICTURE's, or a "
+        "multiple of it",
+    )
+    parser.add_argument(
+        "--guide-weight",
+        type=_weight,
+        metavar="W",
+        help="how closely the guide is followed, from 0, a start only, to 1000; 1: the guide "
+        "counts as much as all colours (default: the method's, 0.2 to 0.5)",
+    )
+
+
+def _weight(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0 <= float(text) <= 1000:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"got {text!r}; give a number from 0 to 1000")
+
+
+def _maps_options(parser):
+    """--with and --weights-per-map."""
+    parser.add_argument(
+        "--with",
+        dest="maps",
+        nargs="+",
+        action="extend",
+        metavar="MAP",
+        help="maps of the exemplar's size that go with it, such as normals and heights: all come "
+        "from the same places; one file each, in its own depth; -o then names a folder or has "
+        "{stem}",
+    )
+    parser.add_argument(
+        "--weights-per-map",
+        metavar="W,W[,W ...]",
+        help="how much the exemplar and each map count in the search; 0: only carried along "
+        "(default: all the same)",
+    )

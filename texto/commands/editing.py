@@ -1,0 +1,63 @@
+"""What the commands that change a part of a picture share: the rest keeps its bits."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..protocols import TextoError
+from . import outputs, source
+
+_LOSSY = (".jpg", ".jpeg")
+_KEEPING = {32: (".tif", ".tiff"), 16: outputs.DEEP}  # by bits
+
+
+def opened(path: str, options: argparse.Namespace) -> Any:
+    """The picture at `path`, read as `options` say."""
+    return source.open_picture(path, alpha=options.alpha, max_pixels=options.max_pixels)
+
+
+def output(
+    options: argparse.Namespace, default: str, *, method: str, size: list[int], seed: int, bits: int
+) -> Path | None:
+    """The file for one picture, named as `-o` or `default` (without suffix) say; None: stdout."""
+    if options.output == "-":
+        return None
+    fields = {
+        "stem": outputs.safe_stem(options.source),
+        "method": method,
+        "size": f"{size[0]}x{size[1]}",
+        "seed": seed,
+    }
+    return outputs.output_path(options.output, default + (".tif" if bits == 32 else ".png"), fields)
+
+
+def check_keeps(path: Path | None, picture: Any) -> None:
+    """Raise TextoError where a file named `path` would not keep the pixels of `picture`."""
+    outputs.check_format(path, 8, picture.pixels.shape[2])
+    suffix = path.suffix.lower() if path else ".png"
+    kept = _KEEPING.get(picture.bits)
+    if suffix in _LOSSY or (kept and suffix not in kept):
+        raise TextoError(
+            f"output {str(path or '-')!r}",
+            f"{suffix} files would not keep the {picture.bits}-bit pixels that stay",
+            f"use {', '.join(kept or outputs.DEEP)}",
+        )
+
+
+@contextlib.contextmanager
+def told_memory() -> Iterator[None]:
+    """Memory that runs out inside the block is told as a TextoError."""
+    try:
+        yield
+    except MemoryError as error:
+        why = str(error) or "there is not enough for this picture"
+        raise TextoError("memory", why, "scale the picture down, or change less of it") from error
+
+
+def percent(share: float) -> str:
+    """`share` of 1 in words, with two figures where it is small."""
+    return f"{100 * share:.1f} %" if share >= 1e-3 else f"{100 * share:.2g} %"

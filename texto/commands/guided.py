@@ -1,0 +1,171 @@
+"""`texto synth --guide`: the exemplar's texture along the luminance of another picture."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import inspect
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .. import registry, storage
+from ..history import History
+from ..protocols import Progress, TextoError
+from . import outputs, powers, record, source, synth
+from .console import progress_bar, say, say_json
+from .running import tell_seed, threads, told_time
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Job:
+    """Everything about a run that is known before it.
+
+    guide : (h, w, C') float32 in [0, 1]; A path of None is
+    stdout, a plot of None is no curve; both are by seed.
+    """
+
+    origin: source.Source
+    guide: Any
+    weight: float
+    plan: record.Record
+    fields: Mapping[str, Any]
+    paths: Mapping[int, Path | None]
+    plots: Mapping[int, Path | None]
+
+
+def run(options: argparse.Namespace) -> None:
+    """Check everything, then make the pictures; a model is used for its exemplar and settings."""
+    job = _planned(options)
+    with (
+        threads(deterministic=job.plan.deterministic),
+        progress_bar(quiet=options.quiet) as progress,
+    ):
+        written = [_made(job, seed, options, progress) for seed in job.paths]
+    tell_seed(options, job.plan.seed)
+    if options.json:
+        say_json({"outputs": written})
+
+
+def _planned(options: argparse.Namespace) -> Job:
+    _check_options(options)
+    repeated = record.read(options.repeat) if options.repeat else None
+    if repeated is not None and repeated.stack is not None:
+        raise TextoError("--guide", "leads one picture, not maps", "leave out --from")
+    first = synth._first_seed(options, repeated)
+    origin = synth._opened(options, repeated, first)
+    _check_method(origin)
+    guide = _guide(options)
+    height, width, channels = guide.shape
+    size = options.size.of((width, height)) if options.size else (width, height)
+    outputs.check_memory(*size, origin.exemplar.shape[2] + max(1, channels))
+    name = registry.name_of(origin.method)
+    stem = outputs.safe_stem(origin.path)
+    seeds = range(first, first + options.num)
+    paths = {seed: synth._output(options, stem, name, size, seed) for seed in seeds}
+    plots = {seed: synth._plot_path(paths[seed]) if options.plot else None for seed in seeds}
+    bits = synth._checked_bits(options, repeated, origin, [paths[first]])[0]
+    _check_outputs(options, origin, paths, plots)
+    plan = record.Record(
+        method=name,
+        settings=dataclasses.asdict(origin.method),
+        size=size,
+        seed=first,
+        fit_seed=None,
+        bits=bits,
+        deterministic=options.deterministic or bool(repeated and repeated.deterministic),
+        **origin.names,
+    )
+    weight = options.guide_weight
+    if weight is None:
+        weight = inspect.signature(origin.method.guide).parameters["weight"].default
+    fields = {
+        "command": "synth --guide",
+        "guide": Path(options.guide).name,
+        "guide_hash": storage.exemplar_hash(guide),
+        "guide_weight": weight,
+    }
+    return Job(origin, guide, weight, plan, fields, paths, plots)
+
+
+def _check_options(options: argparse.Namespace) -> None:
+    """Raise TextoError for options that mean nothing beside --guide, or nothing without it."""
+    if options.guide is None:
+        raise TextoError("--guide-weight", "there is no guide", "name a picture with --guide")
+    if options.maps:
+        raise TextoError("--with", "maps cannot be led by a guide", "leave out --with or --guide")
+    if options.tileable:
+        raise TextoError(
+            "--tileable",
+            "a guided texture follows its guide and does not repeat",
+            "leave out --tileable or --guide",
+        )
+
+
+def _check_method(origin: source.Source) -> None:
+    powers.require(origin.method, "guide", "follows no guide")
+    if origin.stack is not None:
+        raise TextoError(
+            f"model {str(origin.path)!r}",
+            "has several maps, and --guide leads one picture",
+            "give the picture",
+        )
+    if origin.method.tileable != "none":
+        raise TextoError(
+            "setting 'tileable'",
+            f"is {origin.method.tileable}, and a guided texture does not repeat",
+            "give --set tileable=none",
+        )
+
+
+def _guide(options: argparse.Namespace) -> Any:
+    """(h, w, C') float32 in [0, 1]: the pixels of the guide."""
+    what = f"guide {options.guide!r}"
+    if source.is_model(options.guide):
+        raise TextoError(what, "is a model", "give a picture")
+    return source.open_picture(
+        options.guide, alpha=options.alpha, max_pixels=options.max_pixels
+    ).pixels
+
+
+def _check_outputs(
+    options: argparse.Namespace,
+    origin: source.Source,
+    paths: Mapping[int, Path | None],
+    plots: Mapping[int, Path | None],
+) -> None:
+    if options.plot and options.output == "-":
+        raise TextoError("--plot", "needs a file to go beside", "name a file or folder with -o")
+    outputs.check_stdout(options, options.num)
+    inputs = [origin.path, options.guide, *([options.repeat] if options.repeat else [])]
+    written = [path for path in [*paths.values(), *plots.values()] if path]
+    outputs.check_outputs(written, inputs, force=options.force)
+
+
+def _made(
+    job: Job, seed: int, options: argparse.Namespace, progress: Progress
+) -> Mapping[str, Any]:
+    start, history = time.perf_counter(), History(progress)
+    width, height = job.plan.size
+    with told_time("guide", options):
+        image = job.origin.method.guide(
+            job.origin.exemplar,
+            job.guide,
+            (height, width),
+            weight=job.weight,
+            rng=seed,
+            progress=history,
+        )
+    plan = dataclasses.replace(job.plan, seed=seed)
+    fields = {**json.loads(plan.text()[record.KEY]), **job.fields}
+    text = {record.KEY: json.dumps(fields, sort_keys=True), **history.text()}
+    path, plot = job.paths[seed], job.plots[seed]
+    outputs.write_picture(image, path, bits=plan.bits, text=text)
+    if plot:
+        synth._draw(history, plan, plot)
+    if path and not options.json:
+        say(str(path))
+    seconds = round(time.perf_counter() - start, 3)
+    return {"path": str(path), "size": plan.size, "seed": seed, "s": seconds}

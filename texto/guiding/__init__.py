@@ -1,0 +1,1 @@
+"""Texture laid along the luminance of another picture."""
