@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from classical import baseline, family, targets
+from scoring import scoring
 from solvers import solvers
 from stages import stages
 from tasks import tasks
@@ -136,7 +137,7 @@ def startup() -> None:
         line(name, best(lambda c=command: subprocess.run(c, check=True, capture_output=True), 5))
 
 
-PARTS = (startup, search, em, stages, baseline, targets, family, solvers, tasks, growth)
+PARTS = (startup, search, em, stages, baseline, targets, family, solvers, tasks, scoring, growth)
 BENCHES = {bench.__name__: bench for bench in PARTS}
 
 

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import texto
-from texto import metrics
 from texto.metrics import patch_ot
 from texto.mixing.model import MixedModel
 from texto.mixing.tone import toned
@@ -63,13 +62,8 @@ def assert_picture(result, shape):
 
 
 def score(picture, exemplar):
-    return patch_ot(picture, exemplar)
-
-
-@pytest.fixture(autouse=True)
-def few_draws(monkeypatch):
-    """Scores from a few hundred patches, which are quick."""
-    monkeypatch.setattr(metrics, "DRAWS", 400)
+    """From a few hundred patches, which is quick."""
+    return patch_ot(picture, exemplar, n_patches=400)
 
 
 # -- weights ----------------------------------------------------------------------------------

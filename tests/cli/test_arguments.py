@@ -23,6 +23,7 @@ SOURCES = {
     "mix": ["wall.png", "wall.png"],
     "inpaint": ["wall.png", "--mask", "wall.png"],
     "tile": ["wall.png"],
+    "score": ["wall.png", "wall.png"],
 }
 
 

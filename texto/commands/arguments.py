@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from .. import __version__
-from .options import editing, making, telling
+from .options import editing, judging, making, telling
 
 ADD = (
     making.add_synth,
@@ -17,6 +17,7 @@ ADD = (
     making.add_mix,
     editing.add_inpaint,
     editing.add_tile,
+    judging.add_score,
     telling.add_info,
     telling.add_methods,
     telling.add_doctor,

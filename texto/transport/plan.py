@@ -30,6 +30,29 @@ def exact_plan(source: np.ndarray, target: np.ndarray, cost: np.ndarray) -> np.n
     return plan
 
 
+def exact_cost(first: np.ndarray, second: np.ndarray) -> float:
+    """The exact transport cost `min_w sum w_ij |x_i - y_j|^2` between two uniform clouds.
+
+    first : (n, d), second : (m, d), finite; the sum is in float64. Unlike `exact_plan` it may run
+    in several threads at once: the solver lets go of the interpreter, and no warning filter,
+    which all threads share, is touched. Raises ValueError where the solver does not get there.
+    Cost: about O(n^3) for n = m, 0.3 s at 1500; memory 24 n m bytes.
+    """
+    if not (len(first) and len(second)):
+        raise ValueError("a cloud has no points")
+    first, second = (cloud.astype(np.float64) for cloud in (first, second))
+    cost = squared_costs(first, second)
+    if not np.isfinite(cost).all():
+        raise ValueError("the clouds have values that are not finite")
+    import ot
+
+    weights = [np.full(len(cloud), 1 / len(cloud)) for cloud in (first, second)]
+    plan, log = ot.emd(*weights, _unit(cost), numItermax=ITERATIONS, log=True)
+    if log["warning"] is not None or not np.isclose(plan.sum(), 1, atol=1e-6):
+        raise ValueError(f"the solver found no plan: {log['warning']}")
+    return float(np.vdot(plan, cost))
+
+
 def optimal_assignment(cost: np.ndarray) -> np.ndarray:
     """The permutation s (n,) that minimises `sum_i cost[i, s(i)]`, for a finite cost (n, n).
 

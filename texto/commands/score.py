@@ -1,0 +1,124 @@
+"""`texto score`: pictures scored against the exemplar whose texture they should have."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..files import replacing
+from ..protocols import Progress, Step, TextoError
+from . import outputs, score_table, source
+from .console import progress_bar, say, say_json, write_bytes
+from .running import threads, told_time
+
+CSV = ".csv"
+_KINDS = {True: "grey", False: "in colour"}  # by whether there is one channel
+
+
+def run(options: argparse.Namespace) -> None:
+    """Check everything, then score each picture and print the table."""
+    from .. import metrics
+
+    columns = metrics.chosen(_names(options.columns))
+    path = _output(options)
+    exemplar = _opened("exemplar", options.source, options)
+    _check_results(options, exemplar, columns)
+    names = [column.name for column in columns]
+    judge = metrics.Judge(exemplar, names, seed=options.seed, n_draws=options.draws)
+    with (
+        threads(deterministic=options.deterministic),
+        progress_bar(quiet=options.quiet) as progress,
+    ):
+        table = _scored(judge, options, progress)
+    if path is not None:
+        with replacing(path) as file:
+            file.write(table.csv())
+    if options.json:
+        say_json(table.plain())
+    elif options.output == "-":
+        write_bytes(table.csv())
+    else:
+        for line in table.lines():
+            say(line)
+
+
+def _scored(judge: Any, options: argparse.Namespace, progress: Progress) -> score_table.ScoreTable:
+    total = len(options.results) + (not options.no_floor)
+    rows = []
+    for number, path in enumerate(options.results, 1):
+        with told_time(f"score {path}", options):
+            pixels = _opened("result", path, options)
+            size = (pixels.shape[1], pixels.shape[0])
+            rows.append(score_table.Row(path, size, judge.scores(pixels)))
+        progress(Step("score", 0, number, total))
+    floor = None
+    if not options.no_floor:
+        with told_time("floor", options):
+            floor = judge.floor()
+        progress(Step("score", 0, total, total))
+    return score_table.ScoreTable(
+        options.source, judge.columns, rows, floor, seed=options.seed, draws=options.draws
+    )
+
+
+def _names(given: str | None) -> Sequence[str] | None:
+    if given is None:
+        return None
+    return [name.strip() for name in given.split(",") if name.strip()]
+
+
+def _output(options: argparse.Namespace) -> Path | None:
+    """The CSV file to write, checked."""
+    if options.output is None:
+        return None
+    if options.output == "-":
+        if options.json:
+            raise TextoError("--json", "would mix with the CSV on stdout", "name a file with -o")
+        return None
+    path = Path(options.output)
+    if path.suffix.lower() != CSV:
+        raise TextoError(
+            f"output {options.output!r}", f"has the suffix {path.suffix!r}", f"name it ...{CSV}"
+        )
+    outputs.check_outputs([path], [options.source, *options.results], force=options.force)
+    return path
+
+
+def _check_results(options: argparse.Namespace, exemplar: Any, columns: Sequence[Any]) -> None:
+    """Raise TextoError where a picture cannot be opened or compared, before anything is computed.
+
+    A picture is opened again when it is scored: all of them need not fit in memory.
+    """
+    least = min((column.smallest for column in columns if column.absent() is None), default=1)
+    _check_size(f"exemplar {options.source!r}", exemplar, least)
+    for path in options.results:
+        pixels = _opened("result", path, options)
+        _check_size(f"result {path!r}", pixels, least)
+        if pixels.shape[2] != exemplar.shape[2]:
+            raise TextoError(
+                f"result {path!r}",
+                f"is {_KINDS[pixels.shape[2] == 1]}, and the exemplar "
+                f"{_KINDS[exemplar.shape[2] == 1]}",
+                "convert one of them",
+            )
+
+
+def _check_size(what: str, pixels: Any, least: int) -> None:
+    height, width = pixels.shape[:2]
+    if min(height, width) < least:
+        raise TextoError(
+            what,
+            f"is {width}x{height}, and these scores need {least} pixels a side",
+            "give a larger picture",
+        )
+
+
+def _opened(kind: str, path: str, options: argparse.Namespace) -> Any:
+    """The pixels (H, W, C) of the picture at `path`."""
+    if source.is_model(path):
+        raise TextoError(
+            f"{kind} {path!r}", "is a model", "make a picture of it with 'texto synth'"
+        )
+    return source.open_picture(path, alpha=options.alpha, max_pixels=options.max_pixels).pixels
