@@ -14,9 +14,10 @@ from typing import Any
 from .. import registry, storage
 from ..history import History
 from ..protocols import Progress, TextoError
-from . import outputs, powers, record, source, synth
+from . import outputs, powers, record, source, synth_plan
 from .console import progress_bar, say, say_json
 from .running import tell_seed, threads, told_time
+from .synth import draw_curve
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -54,8 +55,8 @@ def _planned(options: argparse.Namespace) -> Job:
     repeated = record.read(options.repeat) if options.repeat else None
     if repeated is not None and repeated.stack is not None:
         raise TextoError("--guide", "leads one picture, not maps", "leave out --from")
-    first = synth._first_seed(options, repeated)
-    origin = synth._opened(options, repeated, first)
+    first = synth_plan.first_seed(options, repeated)
+    origin = synth_plan.opened(options, repeated, first)
     _check_method(origin)
     guide = _guide(options)
     height, width, channels = guide.shape
@@ -64,9 +65,9 @@ def _planned(options: argparse.Namespace) -> Job:
     name = registry.name_of(origin.method)
     stem = outputs.safe_stem(origin.path)
     seeds = range(first, first + options.num)
-    paths = {seed: synth._output(options, stem, name, size, seed) for seed in seeds}
-    plots = {seed: synth._plot_path(paths[seed]) if options.plot else None for seed in seeds}
-    bits = synth._checked_bits(options, repeated, origin, [paths[first]])[0]
+    paths = {seed: synth_plan.output(options, stem, name, size, seed) for seed in seeds}
+    plots = {seed: synth_plan.plot_path(paths[seed]) if options.plot else None for seed in seeds}
+    bits = synth_plan.checked_bits(options, repeated, origin, [paths[first]])[0]
     _check_outputs(options, origin, paths, plots)
     plan = record.Record(
         method=name,
@@ -164,7 +165,7 @@ def _made(
     path, plot = job.paths[seed], job.plots[seed]
     outputs.write_picture(image, path, bits=plan.bits, text=text)
     if plot:
-        synth._draw(history, plan, plot)
+        draw_curve(history, plan, plot)
     if path and not options.json:
         say(str(path))
     seconds = round(time.perf_counter() - start, 3)

@@ -15,7 +15,7 @@ from ..protocols import TextoError, TextoWarning
 from ..settings import settings_of
 from . import outputs, powers, source
 from .running import chosen_seed
-from .synth import DEFAULT_SIZE
+from .synth_plan import DEFAULT_SIZE
 
 DEFAULT_NAME = "{stem}_{method}_{size}_s{seed}.png"
 DEFAULT_ROW = "{stem}_{method}_{size}_s{seed}_steps.png"

@@ -3,37 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import itertools
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import __version__, registry
 from ..history import History
-from ..protocols import Progress, TextoError, TextoWarning
-from . import maps, outputs, record, source
+from ..protocols import Progress, TextoWarning
+from . import outputs
 from .console import progress_bar, say, say_json
 from .record import Record
-from .running import chosen_seed, tell_seed, threads, told_time
-from .values import Size
-
-DEFAULT_SIZE = Size(scale=2.0)
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Job:
-    """Everything about a run that is known before it.
-
-    Each picture has a record and a path for every file it becomes: one, or one for each map.
-    """
-
-    origin: source.Source
-    records: Sequence[Sequence[Record]]
-    paths: Sequence[Sequence[Path | None]]  # None is stdout
-    plots: Sequence[Path | None]  # None is no curve
+from .running import tell_seed, threads, told_time
+from .synth_plan import Job, planned
 
 
 def run(options: argparse.Namespace) -> None:
@@ -42,45 +24,13 @@ def run(options: argparse.Namespace) -> None:
         from . import guided  # which is built on this module
 
         return guided.run(options)
-    job = _planned(options)
+    job = planned(options)
     plan = job.records[0][0]
     with threads(deterministic=plan.deterministic), progress_bar(quiet=options.quiet) as progress:
         written = _made(job, options, progress)
     tell_seed(options, plan.seed)
     if options.json:
         say_json({"outputs": written})
-
-
-def _planned(options: argparse.Namespace) -> Job:
-    repeated = record.read(options.repeat) if options.repeat else None
-    first = _first_seed(options, repeated)
-    origin = _opened(options, repeated, first)
-    size = _chosen_size(options, repeated, origin)
-    outputs.check_memory(*size, origin.exemplar.shape[2])
-    name = registry.name_of(origin.method)
-    stems, seeds = maps.stems_of(origin), range(first, first + options.num)
-    paths = [[_output(options, stem, name, size, seed) for stem in stems] for seed in seeds]
-    maps.check_names(options, paths[0])
-    bits = _checked_bits(options, repeated, origin, paths[0])
-    if options.plot and options.output == "-":
-        raise TextoError("--plot", "needs a file to go beside", "name a file or folder with -o")
-    outputs.check_stdout(options, options.num * len(stems))
-    inputs = [origin.path, *origin.others, *([options.repeat] if options.repeat else [])]
-    plots = [_plot_path(files[0]) if options.plot else None for files in paths]
-    written = [path for path in [*itertools.chain(*paths), *plots] if path]
-    outputs.check_outputs(written, inputs, force=options.force)
-    plan = Record(
-        method=name,
-        settings=dataclasses.asdict(origin.method),
-        size=size,
-        seed=first,
-        fit_seed=origin.fit_seed,
-        bits=bits[0],
-        deterministic=options.deterministic or bool(repeated and repeated.deterministic),
-        **origin.names,
-    )
-    plans = [dataclasses.replace(plan, seed=seed) for seed in seeds]
-    return Job(origin, [maps.record_of(each, origin.stack, bits) for each in plans], paths, plots)
 
 
 def _made(job: Job, options: argparse.Namespace, progress: Progress) -> list[Mapping[str, Any]]:
@@ -95,7 +45,7 @@ def _made(job: Job, options: argparse.Namespace, progress: Progress) -> list[Map
             text = {**made.text(), **history.text()}
             outputs.write_picture(image, path, bits=made.bits, text=text)
         if plot:
-            _draw(history, plan, plot)
+            draw_curve(history, plan, plot)
         seconds = round(time.perf_counter() - start, 3)
         for path in paths:
             written.append({"path": str(path), "size": plan.size, "seed": plan.seed, "s": seconds})
@@ -104,12 +54,8 @@ def _made(job: Job, options: argparse.Namespace, progress: Progress) -> list[Map
     return written
 
 
-def _plot_path(path: Path | None) -> Path | None:
-    """Where the loss curve of the picture `path` goes."""
-    return path and path.with_name(f"{path.stem}_loss.png")
-
-
-def _draw(history: History, plan: Record, path: Path) -> None:
+def draw_curve(history: History, plan: Record, path: Path) -> None:
+    """Write the loss curve of `history` to `path`, or tell that there is none."""
     from ..images import write_image
     from ..plots import loss_curve
 
@@ -118,135 +64,3 @@ def _draw(history: History, plan: Record, path: Path) -> None:
     else:
         note = f"--plot: the method {plan.method!r} reports no loss, so there is no curve"
         warnings.warn(note, TextoWarning, stacklevel=2)
-
-
-def _opened(options: argparse.Namespace, repeated: Record | None, seed: int) -> source.Source:
-    """The exemplar or model that the options name, or that the picture to repeat was made from."""
-    path = options.source
-    if path is None:
-        if repeated is None:
-            raise TextoError("EXEMPLAR|MODEL", "is missing", "name a picture or a model")
-        path = record.find_source(repeated, options.repeat)
-    if repeated is not None:
-        options.alpha = options.alpha or repeated.alpha
-        _note_version(repeated)
-    if source.is_model(path):
-        maps.refuse_for_models(options)
-        settings = repeated.settings if repeated else {}
-        origin = source.open_model(path, options, settings, maps=True)
-        if repeated and registry.name_of(origin.method) != repeated.method:
-            raise TextoError(
-                f"model {str(path)!r}",
-                f"is not a {repeated.method!r} model, as --from needs",
-                "give the model that the picture was made from",
-            )
-    else:
-        stored = (repeated.method, repeated.settings) if repeated else None
-        fit_seed = _fit_seed(repeated, seed)
-        method = source.build_method(options, stored)
-        origin = maps.open_exemplar(path, options, method, fit_seed, repeated)
-    if repeated and not _same_origin(origin, repeated):
-        warnings.warn(
-            f"{path!s} is not what the picture was made from: the result will be another",
-            TextoWarning,
-            stacklevel=2,
-        )
-    return origin
-
-
-def _same_origin(origin: source.Source, repeated: Record) -> bool:
-    """Whether `origin` gives the model that the picture to repeat was made from."""
-    if origin.stack and repeated.stack:  # weights may be others, as settings may
-        hashes = [[each.sha256 for each in stack.maps] for stack in (origin.stack, repeated.stack)]
-        if hashes[0] != hashes[1]:
-            return False
-    elif origin.names["exemplar_hash"] != repeated.exemplar_hash:
-        return False
-    if origin.model is None:
-        return True
-    if repeated.model_hash:
-        return origin.names["model_hash"] == repeated.model_hash
-    return origin.fit_seed == repeated.fit_seed
-
-
-def _fit_seed(repeated: Record | None, seed: int) -> int:
-    if repeated is None:
-        return seed
-    if repeated.fit_seed is None:
-        raise TextoError(
-            "--from",
-            f"the picture was made from the model {repeated.model!r}, fitted with unknown seed",
-            "give that model",
-        )
-    return repeated.fit_seed
-
-
-def _note_version(repeated: Record) -> None:
-    if repeated.version != __version__:
-        warnings.warn(
-            f"the picture was made by texto {repeated.version}, this is {__version__}: "
-            "the pixels may differ",
-            TextoWarning,
-            stacklevel=2,
-        )
-
-
-def _first_seed(options: argparse.Namespace, repeated: Record | None) -> int:
-    if repeated is not None and options.seed is None:
-        options.seed = repeated.seed
-    return chosen_seed(options, options.num)
-
-
-def _chosen_size(
-    options: argparse.Namespace, repeated: Record | None, origin: source.Source
-) -> tuple[int, int]:
-    if options.size is None and repeated is not None:
-        return repeated.size
-    height, width, _ = origin.exemplar.shape
-    return (options.size or DEFAULT_SIZE).of((width, height))
-
-
-def _checked_bits(
-    options: argparse.Namespace,
-    repeated: Record | None,
-    origin: source.Source,
-    paths: Sequence[Path | None],
-) -> list[int]:
-    """The bits of each file that a picture becomes; TextoError where its format lacks them."""
-    if origin.stack is None:
-        bits = [_chosen_bits(options, repeated, origin, paths[0])]
-        outputs.check_format(paths[0], bits[0], origin.exemplar.shape[2])
-        return bits
-    bits = maps.chosen_bits(options.bits, repeated, origin.stack, paths)
-    for path, depth, each in zip(paths, bits, origin.stack.maps, strict=True):
-        outputs.check_format(path, depth, each.channels)
-    return bits
-
-
-def _chosen_bits(
-    options: argparse.Namespace, repeated: Record | None, origin: source.Source, path: Path | None
-) -> int:
-    if options.bits is not None:
-        return options.bits
-    if repeated is not None:
-        return repeated.bits
-    deep = path is None or path.suffix.lower() in outputs.DEEP
-    return 16 if origin.bits > 8 and deep else 8
-
-
-def _output(
-    options: argparse.Namespace,
-    stem: str,
-    method: str,
-    size: tuple[int, int],
-    seed: int,
-) -> Path | None:
-    if options.output == "-":
-        return None
-    fields = {
-        "stem": stem,
-        "method": method,
-        "size": f"{size[0]}x{size[1]}",
-        "seed": seed,
-    }
-    return outputs.output_path(options.output, outputs.DEFAULT_PICTURE, fields)
