@@ -1,15 +1,22 @@
 """`texto mix`: pictures, rows, maps, models, records, and what is refused."""
 
 import json
+import math
+import warnings
+from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 import texto as package
 from texto import storage
+from texto.commands.mix_plan import chosen_weights
 from texto.images import open_image, read_text
+from texto.protocols import TextoError, TextoWarning
 
 QUICK = (
     *("--set", "patch_size=6", "--set", "n_components=3", "--set", "n_patches=300"),
@@ -195,6 +202,21 @@ def test_weights_that_do_not_sum_to_one_are_normalised_with_a_note(fitted, done)
 def test_wrong_weights(pair, refused, weights, why):
     line = refused("mix", *pair, f"--weights={weights}")
     assert "--weights" in line and why in line
+
+
+@given(st.lists(st.floats(), min_size=2, max_size=4))
+def test_weights_are_shares_or_refused(weights):
+    words = ",".join(map(repr, weights))
+    options = Namespace(sources=["a.png"] * len(weights), weights=words)
+    good = all(map(math.isfinite, weights)) and min(weights) >= 0 and 0 < sum(weights) < math.inf
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TextoWarning)
+        if not good:
+            with pytest.raises(TextoError, match="weights"):
+                chosen_weights(options)
+            return
+        shares = chosen_weights(options)
+    assert min(shares) >= 0 and math.isclose(sum(shares), 1)
 
 
 def test_wrong_combinations(pair, fitted, refused):

@@ -45,7 +45,7 @@ class Job:
 def planned(options: argparse.Namespace) -> Job:
     """The job that `options` describe; TextoError where it could not be done."""
     _check_kind(options)
-    weights = _weights(options)
+    weights = chosen_weights(options)
     first = chosen_seed(options, options.num)
     method, origins = _opened(options, first)
     _check_channels(origins)
@@ -98,7 +98,7 @@ def _check_kind(options: argparse.Namespace) -> None:
         raise TextoError("A B [C ...]", "a mix takes two textures or more", "name another one")
 
 
-def _weights(options: argparse.Namespace) -> tuple[float, ...]:
+def chosen_weights(options: argparse.Namespace) -> tuple[float, ...]:
     """The weights of the textures, summing to one."""
     count = len(options.sources)
     if options.weights is None:

@@ -155,7 +155,7 @@ class PatchOT:
 
         The patches that touch the holes are transported onto those that touch none, level by
         level whatever `start` is. Raises TextoError where too few of these are left. `finish`
-        and `tileable` are for syntheses. A 64 x 64 hole in 256 x 256 takes about 3 s on two
+        and `tileable` are for syntheses. A 64 x 64 hole in 256 x 256 takes about 2 s on two
         cores.
         """
         return fill_holes(self, image, mask, sources=sources, rng=rng, progress=progress)
