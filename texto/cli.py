@@ -7,6 +7,7 @@ and are imported when they run: `texto --help` loads no numerical library.
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -20,6 +21,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     is_program = argv is None
     if is_program:
         console.occupy_closed_streams()
+        # POT would import torch where it is installed, which takes seconds; we give it arrays.
+        os.environ.setdefault("POT_BACKEND_DISABLE_PYTORCH", "1")
     with signals.raising(restore=not is_program):
         try:
             return _outcome(sys.argv[1:] if is_program else list(argv))
