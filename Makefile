@@ -33,5 +33,5 @@ clean:
 	@touch $@
 
 .venv/tested: .venv/installed
-	$(PIP) install --quiet -e '.[$(or $(GPU),cpu),test]'
+	$(PIP) install --quiet -e '.[$(or $(GPU),cpu),neural,test]'
 	@touch $@

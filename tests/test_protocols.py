@@ -50,7 +50,7 @@ LAYERS = [
     },
     {"methods"},
     {"registry", "storage"},
-    {"compare", "tiling", "maps"},
+    {"comparison", "tiling", "maps"},
     {"commands", "cli"},
     {"__main__"},
 ]

@@ -20,6 +20,7 @@ _PUBLIC = {
     "History": "texto.history",
     "stack": "texto.maps",
     "stack_of": "texto.maps",
+    "compare": "texto.comparison",
     "metrics": "texto",
     "Gaussian": "texto.methods.gaussian",
     "TextoGMM": "texto.methods.textogmm",

@@ -24,6 +24,8 @@ SOURCES = {
     "inpaint": ["wall.png", "--mask", "wall.png"],
     "tile": ["wall.png"],
     "score": ["wall.png", "wall.png"],
+    "compare": ["wall.png"],
+    "weights": ["list"],
 }
 
 

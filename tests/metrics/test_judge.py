@@ -24,7 +24,7 @@ OURS = (
     "originality",
     "copied",
 )
-NEURAL = ("gram", "sifid64", "sifid192")
+NEURAL = ("gram", "gram3", "sifid64", "sifid192")
 DRAWN = OURS[:3]
 OPTIONS = {  # small problems, which are quick
     "patch_ot": {"n_patches": 300},

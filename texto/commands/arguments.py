@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from .. import __version__
-from .options import editing, judging, making, telling
+from .options import editing, judging, making, telling, weights
 
 ADD = (
     making.add_synth,
@@ -18,8 +18,10 @@ ADD = (
     editing.add_inpaint,
     editing.add_tile,
     judging.add_score,
+    judging.add_compare,
     telling.add_info,
     telling.add_methods,
+    weights.add_weights,
     telling.add_doctor,
     telling.add_demo,
 )

@@ -108,6 +108,7 @@ _OTHERS = {
         "neural",
         {
             "gram": "difference of the Gram matrices of VGG-19 features",
+            "gram3": "the same of the first three layers only",
             "sifid64": "Frechet distance of Inception features before the first pooling",
             "sifid192": "Frechet distance of Inception features before the second pooling",
         },

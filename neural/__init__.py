@@ -1,0 +1,4 @@
+"""neural: what needs PyTorch. The extra `neural` of texto brings it.
+
+Importing this package, `neural.weights` or `neural.metrics` loads no torch; the rest does.
+"""

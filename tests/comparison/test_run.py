@@ -1,0 +1,320 @@
+"""Whole comparisons: what cells hold, failures, and continuing."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import texto
+from texto.comparison import load
+from texto.comparison.local import shared_out
+from texto.protocols import TextoError
+
+from .conftest import texture
+
+# A shell that starts pytest in the background hands down an ignored SIGINT.
+PROGRAM = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from texto.cli import main
+sys.exit(main())
+"""
+OUTPUTS = {"grid.png", "scores.csv", "report.html"}
+TIMES = ("fit_s", "synthesis_s", "peak_bytes")
+
+
+def by_does(results):
+    return {cell.settings["does"]: cell for cell in results.cells}
+
+
+def third_doing(*what, **changes):
+    cls = texto.method("third").__class__
+    return {word: cls(does=word, **changes) for word in what}
+
+
+def test_cells_are_what_the_method_makes_and_the_judge_says(pictures, quick):
+    methods = {"plain": texto.Gaussian(), "tiles": texto.Gaussian(tileable="xy")}
+    results = quick(pictures, methods, seeds=[5], size=(40, 24))
+    assert {path.name for path in results.folder.iterdir()} >= OUTPUTS
+    assert len(results.cells) == 4 and results.size == (40, 24)
+    exemplar = texto.read_image(pictures[1])
+    cell = results.cell("bark", "tiles", 5)
+    assert cell.status == "done" and cell.reason is None and cell.loss is None
+    made = methods["tiles"].fit(exemplar, rng=5).synthesize((24, 40), rng=5)
+    picture = texto.read_image(results.folder / cell.picture)
+    assert np.array_equal(picture, np.round(made * 255).astype(np.uint8) / np.float32(255))
+    judge = texto.metrics.Judge(exemplar, ["autocorrelation"])
+    assert cell.value("autocorrelation") == judge.scores(picture)["autocorrelation"].value
+    assert (
+        results.floors["bark"]["autocorrelation"]["value"] == judge.floor()["autocorrelation"].value
+    )
+    assert cell.settings == {"tileable": "xy"} and cell.versions["texto"] == texto.__version__
+    assert load(results.folder) == results
+    with Image.open(results.folder / "grid.png") as grid:
+        assert grid.width > 3 * 128 and grid.height > 2 * 128
+
+
+def test_what_fails_says_why_and_the_rest_goes_on(third, quick):
+    words = ["raise", "exit", "abort", "kill", "shape", "nan", "absent", "import", "nothing"]
+    results = quick({"x": texture()}, third_doing(*words))
+    cells = by_does(results)
+    told = {
+        "raise": ("failed", "RuntimeError: the sky is falling"),
+        "exit": ("failed", "its process ended with code 3"),
+        "abort": ("failed", "its process died of SIGSEGV"),
+        "kill": ("failed", "SIGKILL"),
+        "shape": ("failed", r"has shape \(33, 32, 3\)"),
+        "nan": ("failed", "result: has values outside"),
+        "absent": ("unavailable", "its weights are not here"),
+        "import": ("unavailable", "a_package_that_nobody_has"),
+    }
+    assert set(cells) == {*told, "nothing"}
+    for word, (status, reason) in told.items():
+        assert cells[word].status == status, word
+        assert cells[word].picture is None and "\n" not in cells[word].reason
+        assert re.search(reason, cells[word].reason), cells[word].reason
+    assert cells["nothing"].status == "done" and cells["nothing"].versions["third"] == "2.5"
+    assert (results.folder / "report.html").read_bytes().count(b"the sky is falling")
+
+
+def test_memory_and_times_are_the_runs_own(third, quick):
+    methods = {
+        **third_doing("nothing", "late import"),
+        **third_doing("sleep", amount=0.3),
+        **third_doing("memory", amount=300),
+    }
+    cells = by_does(quick({"x": texture()}, methods, jobs=1))
+    for name, cell in cells.items():
+        extra = cell.peak_bytes - cells["nothing"].peak_bytes
+        assert (250e6 < extra < 400e6) if name == "memory" else abs(extra) < 50e6, (name, extra)
+    assert 20e6 < cells["nothing"].peak_bytes < 300e6
+    assert 0.3 <= cells["sleep"].fit_s < 0.5 > cells["sleep"].synthesis_s
+    assert cells["late import"].fit_s < 0.3  # the import takes 0.5 s
+
+
+def test_a_run_that_takes_too_long_is_ended(third, quick):
+    start = time.monotonic()
+    cells = by_does(quick({"x": texture()}, third_doing("sleep", amount=60), timeout=2.0))
+    assert cells["sleep"].reason == "took longer than the 2 s of --timeout"
+    assert time.monotonic() - start < 30
+
+
+def test_failed_cells_are_tried_again(third, quick, monkeypatch):
+    told = []
+    methods = ["third", "gaussian"]
+    (third / "third_methods.py").rename(third / "hidden.py")
+    first = quick({"x": texture()}, methods, jobs=1, told=lambda *cell: told.append(cell))
+    assert [cell.status for cell in first.cells] == ["unavailable", "done"]
+    (third / "hidden.py").rename(third / "third_methods.py")
+    again = quick({"x": texture()}, methods, told=lambda *cell: told.append(cell))
+    assert [cell.status for cell in again.cells] == ["done", "done"]
+    assert [(cell.label, number, total) for cell, number, total in told] == [
+        ("third", 1, 2),
+        ("gaussian", 2, 2),
+        ("third", 2, 2),
+    ]
+
+
+def test_two_at_a_time_give_the_same_pictures(pictures, quick, tmp_path):
+    one = quick(pictures[:1], ["gaussian"], seeds=2, jobs=1)
+    two = quick(pictures[:1], ["gaussian"], seeds=2, folder=tmp_path / "two")
+    assert same_but_for_times(one.folder, two.folder, drop=("threads",))
+
+
+@pytest.mark.parametrize(
+    "processors, jobs, shares",
+    [
+        ([0, 1], 1, [None]),
+        ([0, 1, 5], 2, [[0, 5], [1]]),
+        ([3], 2, [[3], [3]]),
+    ],
+)
+def test_processors_are_shared_out(processors, jobs, shares):
+    assert shared_out(processors, jobs) == shares
+
+
+@pytest.mark.parametrize(
+    "changes, told",
+    [
+        ({"seeds": 2}, "seeds differ"),
+        ({"methods": {"gaussian": texto.Gaussian(tileable="x")}}, "methods or their settings"),
+        ({"exemplars": {"x": texture(1)}, "size": 2.0}, "exemplars, the size differ"),
+        ({"columns": ["copied"], "deterministic": True}, "score columns.*, --deterministic"),
+    ],
+)
+def test_another_comparison_in_the_folder_is_refused(quick, finished, changes, told):
+    before = snapshot(finished)
+    given = {"exemplars": {"x": texture()}, "methods": ["gaussian"], **changes}
+    with pytest.raises(TextoError, match=f"another comparison: .*{told}"):
+        quick(given.pop("exemplars"), given.pop("methods"), folder=finished, **given)
+    assert snapshot(finished) == before
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("finished") / "out"
+    texto.compare(
+        {"x": texture()}, ["gaussian"], seeds=1, columns=["autocorrelation"], folder=folder
+    )
+    return folder
+
+
+def test_force_starts_anew(quick):
+    first = quick({"x": texture()}, ["gaussian"], seeds=[0])
+    second = quick({"x": texture(1)}, ["gaussian"], seeds=[1], force=True)
+    left = {path.name for path in first.folder.glob("runs/x/*")}
+    assert len(second.cells) == 1 and left == {"gaussian_s1.json", "gaussian_s1.png"}
+
+
+def test_a_folder_of_other_files_is_left_alone(quick, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("mine")
+    for force in (False, True):
+        with pytest.raises(TextoError, match="holds other files"):
+            quick({"x": texture()}, ["gaussian"], force=force)
+    assert os.listdir(tmp_path / "out") == ["mine.txt"]
+
+
+def test_a_damaged_cell_is_told(finished):
+    (path,) = finished.glob("runs/x/*.json")
+    whole = path.read_bytes()
+    try:
+        path.write_bytes(whole[:-20])
+        with pytest.raises(TextoError, match=r"is no JSON.*--force"):
+            load(finished)
+    finally:
+        path.write_bytes(whole)
+
+
+@pytest.mark.parametrize(
+    "changes, told",
+    [
+        ({"seeds": 0}, "seeds: there are none"),
+        ({"seeds": [1, 1]}, "given twice"),
+        ({"seeds": [2**32]}, "is not from 0"),
+        ({"size": (0, 5)}, "size"),
+        ({"size": -1}, "size"),
+        ({"size": (5, 5, 5)}, "size"),
+        ({"columns": ["patch_otto"]}, "column 'patch_otto': is not known"),
+        ({"jobs": 0}, "jobs"),
+        ({"timeout": 0}, "timeout"),
+        ({"exemplars": {}}, "exemplars: there are none"),
+        ({"exemplars": {"a": texture(), "b": texture()}}, "is the same as 'a'"),
+        ({"exemplars": {"a": np.zeros((8, 8, 2), np.float32)}}, "has 2 channels"),
+        ({"methods": ["kwatro"]}, "method 'kwatro': is not known; did you mean kwatra"),
+        ({"methods": ["gaussian", "gaussian"]}, "is given twice"),
+    ],
+)
+def test_wrong_arguments_leave_nothing(quick, tmp_path, changes, told):
+    given = {"exemplars": {"x": texture()}, "methods": ["gaussian"], **changes}
+    with pytest.raises(TextoError, match=told):
+        quick(given.pop("exemplars"), given.pop("methods"), **given)
+    assert not (tmp_path / "out").exists()
+
+
+# -- interrupted --------------------------------------------------------------------------------
+
+
+def snapshot(folder):
+    files = (path for path in Path(folder).rglob("*") if path.is_file())
+    return {path.relative_to(folder): path.read_bytes() for path in files}
+
+
+def same_but_for_times(one, two, drop=()):
+    """Whether both folders hold the same files, times and memory apart."""
+    first, second = snapshot(one), snapshot(two)
+    assert first.keys() == second.keys()
+    for name, data in first.items():
+        if name.suffix == ".json":
+            values = [json.loads(each) for each in (data, second[name])]
+            for each in values:
+                for key in (*TIMES, *drop, "created"):
+                    each.pop(key, None)
+            assert values[0] == values[1], name
+        elif name.parts[0] in ("runs", "exemplars"):
+            assert data == second[name], name
+    return True
+
+
+@pytest.fixture
+def started(third, pictures, monkeypatch):
+    """Starts `texto compare` as a program, with gaussian and then a method that waits."""
+    wait = third.parent / "wait"
+    wait.mkdir()
+    monkeypatch.setenv("THIRD_WAITS_IN", str(wait))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, sys.path)))
+    children = []
+
+    def start(folder):
+        arguments = ["-m", "gaussian,third", "--set", "third.does=wait", "--seeds", "2"]
+        arguments += ["--columns", "autocorrelation", "-o", str(folder)]
+        command = [sys.executable, "-c", PROGRAM, "compare", str(pictures[0]), *arguments]
+        children.append(subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE))
+        return children[-1]
+
+    start.wait = wait
+    yield start
+    for child in children:
+        child.kill()
+        child.communicate()
+
+
+def until(condition):
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def alive(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return "Z" not in Path(f"/proc/{process}/stat").read_text().split()[2]
+
+
+def interrupted(started, folder, number):
+    """Lines on stderr of a comparison that gets signal `number` in its second cell."""
+    first = started(folder)
+    until((started.wait / "here").exists)
+    run = int((started.wait / "here").read_text())
+    first.send_signal(number)
+    _, err = first.communicate(timeout=30)
+    until(lambda: not alive(run))
+    assert first.returncode == (-number if number == signal.SIGKILL else 128 + number)
+    cells = {path.name for path in folder.glob("runs/*/*")}
+    assert cells == {"gaussian_s0.json", "gaussian_s0.png"}
+    return err.decode().splitlines()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_interrupted_comparison_says_how_to_continue(started, tmp_path, number):
+    lines = interrupted(started, tmp_path / "out", number)
+    assert lines[-1] == "texto: interrupted"
+    assert "1 of 4 cells" in lines[-2] and "the same command continues" in lines[-2]
+    assert set(os.listdir(tmp_path / "out")) >= OUTPUTS
+
+
+def test_continuing_computes_the_rest_only(started, tmp_path):
+    folder = tmp_path / "out"
+    interrupted(started, folder, signal.SIGKILL)
+    before = {path: path.stat().st_mtime_ns for path in folder.glob("runs/*/*")}
+    (started.wait / "go").touch()
+    again = started(folder)
+    out, err = again.communicate(timeout=60)
+    assert again.returncode == 0, err
+    told = [line.split()[1] for line in err.decode().splitlines()]
+    assert told == ["2/4", "3/4", "4/4"] and len(out.splitlines()) == 3
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+    whole = started(tmp_path / "whole")
+    whole.communicate(timeout=60)
+    assert whole.returncode == 0 and same_but_for_times(folder, tmp_path / "whole")

@@ -1,0 +1,271 @@
+"""The work of one child process, which `texto.comparison.process` starts on a folder.
+
+The folder holds job.json and, for all but a probe, exemplar.npy, (H, W, C) float32 in [0, 1].
+The child writes picture.png and, last, result.json. A run's times and peak memory are those of
+this process alone. It ends when its standard input does: when whoever started it is gone.
+
+A method may say that it cannot run on this machine: by `absent()`, which returns the reason or
+None, or by a package that cannot be imported. Its cells are then "unavailable", not failed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..protocols import TextoError
+from .measure import import_clock, peak_bytes, threads, versions
+
+JOB, PIXELS, PICTURE, RESULT = "job.json", "exemplar.npy", "picture.png", "result.json"
+_MAX_REASON = 400  # characters
+_MAX_LOSSES = 500
+
+
+class Unavailable(Exception):
+    """The method cannot run here; the message says why."""
+
+
+def main(place: str) -> None:
+    """Do what the job in the folder `place` asks and leave its result there."""
+    folder = Path(place)
+    threading.Thread(target=_end_with_the_starter, args=(folder,), daemon=True).start()
+    job = json.loads((folder / JOB).read_bytes())
+    _limit_to(job.get("cores"))
+    result = {"run": _run, "floor": _floor, "probe": _probe}[job["kind"]](folder, job)
+    temporary = folder / f"{RESULT}.part"
+    temporary.write_text(json.dumps(result))
+    os.replace(temporary, folder / RESULT)
+
+
+def _run(folder: Path, job: Mapping[str, Any]) -> dict[str, Any]:
+    """One cell: the fields of `Cell` that the run decides."""
+    _keep_torch_out(job["method"])
+    try:
+        method = _method(job["method"], job["settings"])
+        return _made(folder, job, method)
+    except Exception as error:  # a third party's method may raise anything
+        status, reason = _told(error)
+        return {"status": status, "reason": reason}
+
+
+def _made(folder: Path, job: Mapping[str, Any], method: Any) -> dict[str, Any]:
+    from ..history import History
+    from ..images import read_image
+    from ..protocols import as_image
+
+    exemplar, seed, history = _exemplar(folder), job["seed"], History()
+    width, height = job["size"]
+    with import_clock() as imports:
+        start = time.perf_counter()
+        model = method.fit(exemplar, rng=seed)
+        fitted = time.perf_counter() - start - imports.seconds
+        start, before = time.perf_counter(), imports.seconds
+        picture = model.synthesize((height, width), rng=seed, progress=history)
+        made = time.perf_counter() - start - (imports.seconds - before)
+    peak = peak_bytes()
+    picture = as_image(picture, "result")
+    if picture.shape != (height, width, exemplar.shape[2]):
+        raise TextoError("result", f"has shape {picture.shape}", "correct the method")
+    _write(folder / PICTURE, picture, job, method)
+    written = read_image(folder / PICTURE)
+    return {
+        "status": "done",
+        "reason": None,
+        "fit_s": round(max(fitted, 0.0), 4),
+        "synthesis_s": round(max(made, 0.0), 4),
+        "peak_bytes": peak,
+        "scores": _judged(exemplar, job["columns"], lambda judge: judge.scores(written)),
+        "loss": _losses(history.steps),
+        "settings": _settings(method),
+        "versions": versions(job["method"]),
+        "threads": threads(),
+    }
+
+
+def _floor(folder: Path, job: Mapping[str, Any]) -> dict[str, Any]:
+    return {"scores": _judged(_exemplar(folder), job["columns"], lambda judge: judge.floor())}
+
+
+def _probe(folder: Path, job: Mapping[str, Any]) -> dict[str, Any]:
+    """What can run here: for each entry its settings or why not; the columns; the machine."""
+    from .machine import machine
+
+    return {
+        "entries": [_probed(entry) for entry in job["entries"]],
+        "columns": _columns(job["columns"]),
+        "machine": machine(),
+    }
+
+
+def _probed(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """`given` settings in their types, the `refusal` of wrong ones, or {}: cells will tell."""
+    try:
+        given = {**entry["settings"], **_parsed(entry)}
+        _method(entry["method"], given)
+    except TextoError as error:
+        return {"refusal": [error.what, error.why, error.remedy]}
+    except Exception:  # it cannot run here, or has a bug
+        return {}
+    return {"given": given}
+
+
+def _parsed(entry: Mapping[str, Any]) -> dict[str, Any]:
+    from ..settings import parse_settings
+
+    return parse_settings(_class(entry["method"]), entry["pairs"]) if entry["pairs"] else {}
+
+
+def _class(name: str) -> type:
+    from .. import registry
+
+    if name not in registry.names():
+        raise Unavailable(f"there is no method {name!r} here")
+    return registry.method_class(name)
+
+
+def _method(name: str, settings: Mapping[str, Any]) -> Any:
+    """The method with its settings checked; Unavailable where it says that it cannot run."""
+    from ..settings import settings_of
+
+    cls = _class(name)
+    known = settings_of(cls)
+    for key in settings:
+        if key not in known:
+            raise _unknown_setting(key, name, known)
+    method = cls(**{key: known[key].check(value) for key, value in settings.items()})
+    absent = getattr(method, "absent", None)
+    reason = absent() if callable(absent) else None
+    if reason is not None:
+        raise Unavailable(reason)
+    return method
+
+
+def _unknown_setting(key: str, name: str, known: Mapping[str, Any]) -> TextoError:
+    import difflib
+
+    near = difflib.get_close_matches(key, known, n=3) or list(known)
+    return TextoError(
+        f"setting {key!r}", f"is none of {name!r}", f"did you mean {', '.join(near)}?"
+    )
+
+
+def _keep_torch_out(name: str) -> None:
+    """Where POT is imported, it loads torch if it can: 600 MB that a classical method has not."""
+    from .. import registry
+
+    if registry.METHODS.get(name, "").startswith("texto."):
+        for backend in ("PYTORCH", "JAX", "CUPY", "TENSORFLOW"):
+            os.environ.setdefault(f"POT_BACKEND_DISABLE_{backend}", "1")
+
+
+def _columns(names: Sequence[str] | None) -> list[dict[str, Any]] | dict[str, Any]:
+    """The columns as `Results.columns` has them, or the refusal of an unknown one."""
+    from .. import metrics
+
+    try:
+        found = metrics.chosen(names)
+    except TextoError as error:
+        return {"refusal": [error.what, error.why, error.remedy]}
+    return [
+        {"name": c.name, "help": c.help, "better": c.better, "reason": c.absent()} for c in found
+    ]
+
+
+def _told(error: BaseException) -> tuple[str, str]:
+    """The status and the one-line reason of a run that raised `error`."""
+    if isinstance(error, Unavailable):
+        return "unavailable", one_line(str(error))
+    if isinstance(error, ImportError):
+        return "unavailable", one_line(f"needs a package that is not here: {error}")
+    if isinstance(error, TextoError):
+        return "failed", one_line(str(error))
+    if isinstance(error, MemoryError):
+        return "failed", "needs more memory than there is"
+    return "failed", one_line(f"{type(error).__name__}: {error}")
+
+
+def one_line(text: str) -> str:
+    """`text` in one printable line, cut where it is long."""
+    line = " ".join(text.split())
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+    return line if len(line) <= _MAX_REASON else line[: _MAX_REASON - 1] + "…"
+
+
+def _exemplar(folder: Path) -> Any:
+    import numpy as np
+
+    return np.load(folder / PIXELS, allow_pickle=False)
+
+
+def _write(path: Path, picture: Any, job: Mapping[str, Any], method: Any) -> None:
+    """The picture with the record that 'texto synth --from' reads."""
+    from .. import __version__
+    from ..images import write_image
+
+    record = {
+        **job["record"],
+        "method": job["method"],
+        "settings": _settings(method),
+        "size": job["size"],
+        "seed": job["seed"],
+        "fit_seed": job["seed"],
+        "bits": 8,
+        "version": __version__,
+    }
+    write_image(path, picture, bits=8, text={"texto": json.dumps(record, sort_keys=True)})
+
+
+def _settings(method: Any) -> dict[str, Any]:
+    """All settings; what JSON cannot hold is told in words."""
+    values = dataclasses.asdict(method)
+    plain = (bool, int, float, str, type(None))
+    return {key: v if isinstance(v, plain) else repr(v) for key, v in values.items()}
+
+
+def _judged(exemplar: Any, columns: Sequence[str], judgement: Callable) -> dict[str, Any]:
+    """`judgement` of a Judge for each column; one that breaks does not take the others along."""
+    from ..metrics import Judge, Score
+    from .results import score_dict
+
+    found = {}
+    for name in columns:
+        try:
+            score = judgement(Judge(exemplar, [name]))[name]
+        except Exception as error:  # a column of a third party may raise anything
+            score = Score(reason=_told(error)[1])
+        found[name] = score_dict(score)
+    return found
+
+
+def _losses(steps: Sequence[Any]) -> list[list[float]] | None:
+    """Pairs of iteration and loss, 500 at most, the first and the last among them."""
+    import math
+
+    found = [[s.iteration, float(f"{s.loss:.6g}")] for s in steps if math.isfinite(s.loss)]
+    if len(found) > _MAX_LOSSES:
+        last = len(found) - 1
+        found = [found[round(i * last / (_MAX_LOSSES - 1))] for i in range(_MAX_LOSSES)]
+    return found or None
+
+
+def _limit_to(cores: Sequence[int] | None) -> None:
+    if cores and hasattr(os, "sched_setaffinity"):
+        with contextlib.suppress(OSError):
+            os.sched_setaffinity(0, cores)
+
+
+def _end_with_the_starter(folder: Path) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        while sys.stdin.buffer.raw.read(1):
+            pass
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(1)

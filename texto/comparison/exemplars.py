@@ -1,0 +1,99 @@
+"""The exemplars of a comparison: their names, sizes and pixels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..protocols import TextoError, as_image
+from . import store
+from .results import EXEMPLARS, Exemplar
+
+Size = tuple[int, int] | float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """An exemplar with its `pixels` (H, W, C) float32 in [0, 1]."""
+
+    name: str
+    path: str
+    pixels: Any
+    alpha: str = "refuse"
+
+
+def open_exemplars(
+    paths: Sequence[str | os.PathLike], *, alpha: str | None = None, max_pixels: int | None = None
+) -> list[Opened]:
+    """The pictures at `paths` under distinct names made of their stems."""
+    from ..images import open_image
+
+    given = {"alpha": alpha, "max_pixels": max_pixels}
+    given = {key: value for key, value in given.items() if value is not None}
+    found: list[Opened] = []
+    for path in paths:
+        pixels = open_image(path, **given).pixels
+        name = _free(store.file_name(Path(path).stem), [each.name for each in found])
+        found.append(Opened(name, os.fspath(path), pixels, alpha or "refuse"))
+    return found
+
+
+def named(exemplars: Mapping[str, Any]) -> list[Opened]:
+    """Arrays (H, W, C) float32 in [0, 1] by name."""
+    found: list[Opened] = []
+    for name, pixels in exemplars.items():
+        own = _free(store.file_name(name), [each.name for each in found])
+        found.append(Opened(own, name, as_image(pixels)))
+    return found
+
+
+def distinct(opened: Sequence[Opened]) -> Sequence[Opened]:
+    """`opened`; TextoError where two are the same, or one is no picture that a file can hold."""
+    from ..storage import exemplar_hash
+
+    seen: dict[str, str] = {}
+    for each in opened:
+        key = exemplar_hash(each.pixels)
+        if key in seen:
+            why = "is given twice" if seen[key] == each.path else f"is the same as {seen[key]!r}"
+            raise TextoError(f"exemplar {each.path!r}", why, "give each once")
+        if each.pixels.shape[2] not in (1, 3):
+            channels = f"has {each.pixels.shape[2]} channels"
+            raise TextoError(f"exemplar {each.path!r}", channels, "give 1 or 3")
+        seen[key] = each.path
+    if not opened:
+        raise TextoError("exemplars", "there are none", "give at least one picture")
+    return opened
+
+
+def described(each: Opened, size: Size) -> Exemplar:
+    """What the comparison keeps of it, for results of `size`."""
+    from ..storage import exemplar_hash
+
+    height, width = each.pixels.shape[:2]
+    return Exemplar(
+        name=each.name,
+        path=each.path,
+        sha256=exemplar_hash(each.pixels),
+        size=(width, height),
+        result_size=result_size((width, height), size),
+        picture=f"{EXEMPLARS}/{each.name}.png",
+    )
+
+
+def result_size(exemplar: tuple[int, int], size: Size) -> tuple[int, int]:
+    """(width, height) of what is made of an exemplar of (width, height)."""
+    if isinstance(size, tuple):
+        return size
+    return tuple(max(1, round((size or 1.0) * side)) for side in exemplar)
+
+
+def _free(name: str, taken: Sequence[str]) -> str:
+    """`name`, with a number where it is taken."""
+    lower, number, found = [each.lower() for each in taken], 2, name
+    while found.lower() in lower:
+        found, number = f"{name}-{number}", number + 1
+    return found
