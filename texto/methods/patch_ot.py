@@ -51,7 +51,8 @@ class PatchOT:
     stochastic ascent, the picture goes down the closed-form gradient of the transport cost, by
     Adam. The default starts at the coarsest level and goes up through the matches, each step
     looks at random subsets of patches, and all the exemplar's patches are targets. The published
-    form is `start="noise", n_iter=150, learning_rate=0.01, n_levels=4, n_patches=2000`.
+    form is `start="noise", n_iter=150, learning_rate=0.01, n_levels=4, n_patches=2000,
+    tolerance=0`: from noise, the loss falls too slowly for the default tolerance.
     """
 
     patch_size: int = setting(4, "side of a patch in pixels, at every level", low=2, high=16)
