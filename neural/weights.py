@@ -264,7 +264,14 @@ def _nowhere(wanted: Network):
 
 def _in_place(wanted: Network, place: Path, what: str, *, any_name: bool = False) -> Path | None:
     """The weights at `place`, a file or a folder; None where it holds none of this network."""
-    place = place.expanduser()
+    try:
+        place = place.expanduser()
+        place.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # told below
+    except (OSError, ValueError, RuntimeError) as error:  # a name too long, a NUL, no such user
+        why = getattr(error, "strerror", None) or str(error)
+        raise TextoError(f"{what} {str(place)!r}", why, "name a file of weights") from error
     if place.is_dir():
         names = sorted(each.name for each in place.iterdir() if _fits(wanted, each))
         names.sort(key=lambda name: name != wanted.file_name)  # stable: torchvision's first

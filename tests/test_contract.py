@@ -22,6 +22,7 @@ def _contract():
 
 
 contract = _contract()
+pytestmark = pytest.mark.filterwarnings("ignore:.* runs on random weights")
 
 
 @pytest.fixture(scope="module", params=registry.names())

@@ -29,6 +29,13 @@ _PUBLIC = {
     "PatchOT": "texto.methods.patch_ot",
     "Texto": "texto.methods.texto",
     "EfrosLeung": "texto.methods.efros_leung",
+    "GotexPatch": "neural.methods.gotex",
+    "GotexVGG": "neural.methods.gotex",
+    "GotexMix": "neural.methods.gotex",
+    "GotexAll": "neural.methods.gotex",
+    "GotexMixIV3": "neural.methods.gotex",
+    "Gatys": "neural.methods.gatys",
+    "SlicedVGG": "neural.methods.sw_vgg",
     "TextoError": "texto.protocols",
 }
 __all__ = ["method", *sorted(_PUBLIC)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import importlib
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 
 from .protocols import TextoError
 
@@ -20,7 +21,26 @@ METHODS = {
     "patch-assignment": "texto.methods.patch_assignment:PatchAssignment",
     "texto": "texto.methods.texto:Texto",
     "efros-leung": "texto.methods.efros_leung:EfrosLeung",
+    "gotex-patch": "neural.methods.gotex:GotexPatch",
+    "gotex-vgg": "neural.methods.gotex:GotexVGG",
+    "gotex-mix": "neural.methods.gotex:GotexMix",
+    "gotex-all": "neural.methods.gotex:GotexAll",
+    "gotex-mix-iv3": "neural.methods.gotex:GotexMixIV3",
+    "gatys": "neural.methods.gatys:Gatys",
+    "sw-vgg": "neural.methods.sw_vgg:SlicedVGG",
 }
+
+
+class MissingExtra(TextoError, ModuleNotFoundError):
+    """A method of the extra `neural` was asked for where PyTorch is not installed."""
+
+    def __init__(self, method: str, package: str):
+        remedy = "pip install 'texto[neural]'"
+        super().__init__(f"method {method!r}", f"needs {package}, which is not here", remedy)
+        self.name = package
+
+    def __reduce__(self):
+        return type(self), (self.what.partition(" ")[2].strip("'"), self.name)
 
 
 def names() -> list[str]:
@@ -29,12 +49,18 @@ def names() -> list[str]:
 
 
 def method_class(name: str) -> type:
-    """The dataclass of the method called `name`; TextoError with the nearest names if unknown."""
+    """The dataclass of the method called `name`; TextoError with the nearest names if unknown.
+
+    A method of `neural` needs PyTorch: MissingExtra where it is not installed. PyTorch is not
+    loaded before the method runs.
+    """
     target = METHODS.get(name) or _third_party().get(name)
     if target is None:
         near = difflib.get_close_matches(name, names(), n=3) or names()
         raise TextoError(f"method {name!r}", "is not known", f"did you mean {', '.join(near)}?")
     module, _, attribute = target.partition(":")
+    if module.startswith("neural."):
+        _require_torch(name)
     return getattr(importlib.import_module(module), attribute)
 
 
@@ -45,6 +71,12 @@ def name_of(method: object) -> str:
         if known == target:
             return name
     raise TextoError(target, "is not a registered method", "add it to texto.registry.METHODS")
+
+
+def _require_torch(method: str) -> None:
+    for package in ("torch", "torchvision"):
+        if find_spec(package) is None:
+            raise MissingExtra(method, package)
 
 
 def _third_party() -> dict[str, str]:

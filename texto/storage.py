@@ -229,14 +229,14 @@ def _restore(metadata: Mapping[str, Any], state: Mapping[str, np.ndarray]) -> Mo
 def _method_class(name: str) -> type:
     try:
         return registry.method_class(name)
+    except ModuleNotFoundError as error:
+        raise Refused(
+            f"needs the package {error.name!r} for its method {name!r}", "install it"
+        ) from error
     except TextoError as error:
         raise Refused(
             f"is of the unknown method {name!r}",
             "install the package that adds the method, or fit it again",
-        ) from error
-    except ModuleNotFoundError as error:
-        raise Refused(
-            f"needs the package {error.name!r} for its method {name!r}", "install it"
         ) from error
 
 

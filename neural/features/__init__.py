@@ -7,6 +7,17 @@
 
 from .base import NetworkFeatures
 from .inception import InceptionV3Features
+from .normalised import Normalised, normalised
+from .patches import PatchFeatures
+from .random import RandomFeatures
 from .vgg import VGG19Features
 
-__all__ = ["InceptionV3Features", "NetworkFeatures", "VGG19Features"]
+__all__ = [
+    "InceptionV3Features",
+    "NetworkFeatures",
+    "Normalised",
+    "PatchFeatures",
+    "RandomFeatures",
+    "VGG19Features",
+    "normalised",
+]

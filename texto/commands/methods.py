@@ -46,6 +46,8 @@ def _summary(name: str) -> str:
     """The first line of the method's docstring; a broken one must not hide the others."""
     try:
         return inspect.getdoc(registry.method_class(name)).partition("\n")[0]
+    except registry.MissingExtra:
+        return "needs the extra 'neural': pip install 'texto[neural]'"
     except Exception as error:  # third parties' code, or a package it needs is missing
         return f"cannot be loaded: {type(error).__name__}: {error}"
 

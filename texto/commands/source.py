@@ -17,6 +17,13 @@ from ..settings import parse_settings, settings_of
 from .options.common import DEFAULT_METHOD
 from .record import is_base_name, is_seed
 
+# options that are settings of some methods, and what is true of those without
+_OPTIONS = {
+    "tileable": "makes no tileable pictures",
+    "device": "runs on the CPU only",
+    "weights": "has no network that needs weights",
+}
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Source:
@@ -157,21 +164,20 @@ def build_method(
 
 
 def given_settings(cls: type, options: argparse.Namespace) -> dict[str, Any]:
-    """Values for the fields of `cls` from `--set`, `--tileable` and `--device`."""
+    """Values for the fields of `cls` from `--set`, `--tileable`, `--device` and `--weights`."""
     values = parse_settings(cls, options.settings)
     known = settings_of(cls)
-    for key in ("tileable", "device"):
-        value = getattr(options, key, None)
+    for key in _OPTIONS:
+        value = getattr(options, "network_weights" if key == "weights" else key, None)
         if value is None:
             continue
         if key in values:
             raise TextoError(f"--{key}", f"is given again by --set {key}", "give it once")
         if key in known:
             values[key] = known[key].check(value)
-        elif key == "tileable" or value not in ("auto", "cpu"):
-            cannot = "runs on the CPU only" if key == "device" else "makes no tileable pictures"
+        elif key != "device" or value not in ("auto", "cpu"):
             raise TextoError(
-                f"--{key} {value}", f"this method {cannot}", "see 'texto methods' for others"
+                f"--{key} {value}", f"this method {_OPTIONS[key]}", "see 'texto methods' for others"
             )
     return values
 

@@ -34,6 +34,17 @@ def method_options(parser, *, default=DEFAULT_METHOD):
     )
 
 
+def weights_option(parser):
+    """--weights, of networks; `texto mix` has another of that name."""
+    parser.add_argument(
+        "--weights",
+        dest="network_weights",
+        metavar="FILE|FOLDER|random",
+        help="weights of the method's network, or 'random' for filters that nobody trained "
+        "(default: TEXTO_WEIGHTS or torch's cache, see 'texto weights')",
+    )
+
+
 def size_option(parser, *, of: str):
     """--size."""
     parser.add_argument(

@@ -16,6 +16,7 @@ from .common import (
     seed_option,
     size_option,
     tileable_option,
+    weights_option,
 )
 
 
@@ -30,6 +31,7 @@ def add_synth(commands):
     _maps_options(parser)
     _guide_options(parser)
     method_options(parser)
+    weights_option(parser)
     size_option(parser, of="the exemplar's")
     num_option(parser, what="pictures; picture i")
     seed_option(parser)
@@ -67,6 +69,7 @@ def add_fit(commands):
     parser.add_argument("source", metavar="EXEMPLAR", help="picture file")
     _maps_options(parser)
     method_options(parser)
+    weights_option(parser)
     seed_option(parser)
     output_options(
         parser, "model file (default: {stem}_{method}.safetensors)", metavar="MODEL.safetensors"

@@ -1,0 +1,1 @@
+"""Methods that need PyTorch: one file, one paper. Importing them loads no torch."""

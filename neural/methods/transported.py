@@ -1,0 +1,218 @@
+"""What the methods share whose loss is the optimal transport of features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from texto.protocols import Model, TextoError
+from texto.settings import setting
+
+from . import mixed
+from .descent import PictureDescent, PictureModel
+from .networks import Networked
+
+COARSEST = 32  # pixels: an automatic coarsest size is shorter than twice this
+PUBLISHED_LEVELS = 4
+LEAST = 16  # pixels: no automatic level is smaller
+LEAST_PATCHES = 16  # with fewer, a level has nothing to say
+GRID = 64 * 64  # positions of a network that the published code looks at
+
+OURS = {
+    "start": "coarse",
+    "optimizer": "adam",
+    "n_iter": 50,
+    "learning_rate": 0.03,
+    "n_iter_dual": 1,
+    "n_first_dual": 15,
+    "dual_rate": 0.3,
+    "step": "cost",
+    "schedule": "sqrt",
+    "n_patches": None,
+    "n_queries": 4096,
+    "noise": "uniform",
+    "by_chance": True,
+    "periodic": True,
+}
+PUBLISHED = {
+    **OURS,
+    "start": "noise",
+    "n_iter_dual": 10,
+    "n_first_dual": 0,
+    "dual_rate": 1.0,
+    "step": "plain",
+    "schedule": "constant",
+    "n_patches": 2000,
+    "n_queries": None,
+}
+
+
+@dataclass(frozen=True)
+class Transported(PictureDescent):
+    """Descent on the semi-dual transport cost between feature distributions."""
+
+    n_iter_dual: int | None = setting(
+        None,
+        "ascent steps of the potentials before each step of the picture, on the same features; "
+        "none: 1, as published 10 (gotex-mix-iv3: 20)",
+        low=0,
+        high=1000,
+        stage="synthesis",
+    )
+    n_first_dual: int | None = setting(
+        None,
+        "ascent steps more at the start of each size; none: 15, as published 0",
+        low=0,
+        high=1000,
+        stage="synthesis",
+    )
+    dual_rate: float | None = setting(
+        None,
+        "first ascent step, in units of the mean cost of a match; none: 0.3, as published 1 "
+        "in units of the cost itself, or of the gradient's norm with networks",
+        low=0,
+        high=100,
+        stage="synthesis",
+    )
+    n_queries: int | None = setting(
+        None,
+        "features of the synthesis in a step and layer, a random part; none: 4096, as published "
+        "all patches, and 64 x 64 positions of networks",
+        low=1,
+        high=10_000_000,
+        stage="synthesis",
+    )
+
+    def mix(self, models: Sequence[Model], weights: Sequence[float]) -> Model:
+        """The model between `models` at `weights`, see `neural.methods.mixed.mix`."""
+        return mixed.mix(self, models, weights)
+
+    def restore(self, state: Mapping[str, Any]) -> PictureModel | mixed.MixedPictureModel:
+        """The model whose `state()` is `state`; TextoError where the arrays make no sense."""
+        return mixed.restore(self, state) if "mix.weights" in state else super().restore(state)
+
+    def semidual(self, features: Any, targets: dict[str, Any], work: Any, **options: Any) -> Any:
+        """The transport loss between `features` of the synthesis and `targets`."""
+        from ..losses import SemiDual
+
+        n_queries = self.chosen("n_queries")
+        return SemiDual(
+            features,
+            targets,
+            rate=self.chosen("dual_rate"),
+            schedule=self.chosen("schedule"),
+            rng=work.rng,
+            **{
+                "n_queries": n_queries,
+                "n_image_queries": n_queries,
+                "step": self.chosen("step"),
+                **options,
+            },
+        )
+
+
+@dataclass(frozen=True)
+class WithPatches(Transported):
+    """Those of the family with patches."""
+
+    patch_size: int = setting(
+        4, "side of a patch in pixels, at every level", low=2, high=16, stage="synthesis"
+    )
+    n_levels: int | None = setting(
+        None,
+        f"pyramid levels of patches; none: {PUBLISHED_LEVELS}, more where the coarsest would be "
+        f"{2 * COARSEST} pixels or more, fewer where it would be under {LEAST}",
+        low=1,
+        high=12,
+        stage="synthesis",
+    )
+    n_patches: int | None = setting(
+        None,
+        "target patches a level, drawn once; none: all, as published 2000",
+        low=2,
+        high=10_000_000,
+        stage="synthesis",
+    )
+
+    @property
+    def smallest_exemplar(self) -> int:
+        """One patch."""
+        return self.patch_size
+
+    def least_side(self, shape: tuple[int, ...]) -> int:
+        """One patch at the coarsest level."""
+        return self.patch_size << (self.count_levels(shape) - 1)
+
+    def checked(self, exemplar: np.ndarray, what: str) -> np.ndarray:
+        """As in all methods; TextoError for too many levels too."""
+        exemplar = super().checked(exemplar, what)
+        self.count_levels(exemplar.shape)
+        return exemplar
+
+    def count_levels(self, shape: tuple[int, ...]) -> int:
+        """The number of levels for an exemplar of this shape; TextoError if too many."""
+        sides = [[side >> level for side in shape[:2]] for level in range(12)]
+        windows = [[max(0, side - self.patch_size + 1) for side in pair] for pair in sides]
+        fitting = max(1, sum(rows * columns >= LEAST_PATCHES for rows, columns in windows))
+        if self.n_levels is None:
+            usual, most = (sum(min(pair) >= least for pair in sides) for least in (COARSEST, LEAST))
+            return min(fitting, max(1, usual, min(PUBLISHED_LEVELS, most)))
+        if self.n_levels > fitting:
+            raise TextoError(
+                "n_levels",
+                f"is {self.n_levels}, at most {fitting} suit an exemplar of "
+                f"{shape[1]}x{shape[0]} with patch_size={self.patch_size}",
+                "lower n_levels or patch_size",
+            )
+        return self.n_levels
+
+    def count_sizes(self, shape: tuple[int, ...]) -> int:
+        """One a level of patches."""
+        return self.count_levels(shape) if self.chosen("start") == "coarse" else 1
+
+    def patch_loss(self, work: Any) -> Any:
+        """The transport of patches at the levels from `work.level` up, their mean."""
+        from ..features import PatchFeatures
+
+        n_levels = self.count_levels(work.whole_shape) - work.level
+        while n_levels > 1 and min(work.sides) >> (n_levels - 1) < self.patch_size:
+            n_levels -= 1  # a tile smaller than the coarsest patches
+        same = {"patch_size": self.patch_size, "n_levels": n_levels, "device": work.device}
+        features = PatchFeatures(periodic=(True, True), **same)
+        targets = PatchFeatures(periodic=(False, False), **same).of(work.exemplar)
+        return self.semidual(features, targets, work, n_targets=self.chosen("n_patches"))
+
+
+@dataclass(frozen=True)
+class WithNetwork(Networked, Transported):
+    """Those with features of a network, in units of their mean norm on the exemplar."""
+
+    n_targets: int | None = setting(
+        None,
+        "target features a layer, drawn once; none: all",
+        low=2,
+        high=10_000_000,
+        stage="synthesis",
+    )
+
+    def network_loss(self, work: Any) -> Any:
+        """The sum over layers of the transport of features."""
+        from ..features import normalised
+
+        views = self.views(work)
+        maps = views.targets(work.exemplar)
+        features = normalised(views.synthesis, maps)
+        if self.as_published:
+            features.norms |= self.published_norms(features.norms, work)
+        options = {"n_targets": self.n_targets, "weights": 1.0}
+        if self.as_published:
+            n_queries = self.n_queries or GRID
+            options |= {"step": "normalised", "n_queries": n_queries, "n_image_queries": n_queries}
+        return self.semidual(features, features.scaled(maps), work, **options)
+
+    def published_norms(self, norms: dict[str, float], work: Any) -> dict[str, float]:
+        """What the published code divides by, where it is not `norms`."""
+        return {}
