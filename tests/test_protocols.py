@@ -28,6 +28,7 @@ LAYERS = [
         "checks",
         "tensorfile",
         "threads",
+        "backends",
         "descent",
         "history",
         "plots",

@@ -7,12 +7,12 @@ and are imported when they run: `texto --help` loads no numerical library.
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
 
+from . import backends
 from .commands import arguments, console, signals
 
 
@@ -21,8 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     is_program = argv is None
     if is_program:
         console.occupy_closed_streams()
-        # POT would import torch where it is installed, which takes seconds; we give it arrays.
-        os.environ.setdefault("POT_BACKEND_DISABLE_PYTORCH", "1")
+        backends.keep_out()
     with signals.raising(restore=not is_program):
         try:
             return _outcome(sys.argv[1:] if is_program else list(argv))

@@ -108,7 +108,7 @@ def test_what_would_crash_the_solver_or_empty_the_plan_is_refused(source, target
 def test_a_plan_that_the_solver_did_not_find_is_refused(monkeypatch):
     import ot
 
-    monkeypatch.setattr(ot, "emd", lambda *_, **__: np.zeros((2, 2)))
+    monkeypatch.setattr(ot, "emd", lambda *_, **__: (np.zeros((2, 2)), {"warning": None}))
     with pytest.raises(ValueError, match="no plan"):
         exact_plan(HALF, HALF, np.ones((2, 2)))
 

@@ -22,6 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .. import backends
 from ..protocols import TextoError
 from .measure import import_clock, peak_bytes, threads, versions
 
@@ -39,6 +40,7 @@ def main(place: str) -> None:
     folder = Path(place)
     threading.Thread(target=_end_with_the_starter, args=(folder,), daemon=True).start()
     job = json.loads((folder / JOB).read_bytes())
+    backends.keep_out()
     _limit_to(job.get("cores"))
     result = {"run": _run, "floor": _floor, "probe": _probe}[job["kind"]](folder, job)
     temporary = folder / f"{RESULT}.part"
@@ -48,7 +50,6 @@ def main(place: str) -> None:
 
 def _run(folder: Path, job: Mapping[str, Any]) -> dict[str, Any]:
     """One cell: the fields of `Cell` that the run decides."""
-    _keep_torch_out(job["method"])
     try:
         method = _method(job["method"], job["settings"])
         return _made(folder, job, method)
@@ -156,15 +157,6 @@ def _unknown_setting(key: str, name: str, known: Mapping[str, Any]) -> TextoErro
     return TextoError(
         f"setting {key!r}", f"is none of {name!r}", f"did you mean {', '.join(near)}?"
     )
-
-
-def _keep_torch_out(name: str) -> None:
-    """Where POT is imported, it loads torch if it can: 600 MB that a classical method has not."""
-    from .. import registry
-
-    if registry.METHODS.get(name, "").startswith("texto."):
-        for backend in ("PYTORCH", "JAX", "CUPY", "TENSORFLOW"):
-            os.environ.setdefault(f"POT_BACKEND_DISABLE_{backend}", "1")
 
 
 def _columns(names: Sequence[str] | None) -> list[dict[str, Any]] | dict[str, Any]:

@@ -1,0 +1,31 @@
+"""POT without torch in our own processes, and whole in a user's."""
+
+import subprocess
+import sys
+
+import pytest
+
+SCRIPT = """
+import os, sys
+from texto import backends
+{first}
+backends.pot().emd([1.0], [1.0], [[0.0]])
+print("torch" in sys.modules, any(name.startswith("POT_BACKEND") for name in os.environ))
+"""
+
+
+def told(first, monkeypatch):
+    monkeypatch.delenv("POT_BACKEND_DISABLE_PYTORCH", raising=False)
+    command = [sys.executable, "-W", "ignore", "-c", SCRIPT.format(first=first)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return done.stdout.split()
+
+
+def test_a_process_of_our_own_loads_no_torch_and_leaves_no_switch(monkeypatch):
+    assert told("backends.keep_out()", monkeypatch) == ["False", "False"]
+
+
+def test_a_users_process_has_pot_whole(monkeypatch):
+    pytest.importorskip("torch", reason="needs torch, from the extra 'neural'")
+    assert told("", monkeypatch) == ["True", "False"]
+    assert told("import torch; backends.keep_out()", monkeypatch) == ["True", "False"]
