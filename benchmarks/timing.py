@@ -10,19 +10,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 EXEMPLAR = ROOT / "data" / "woven.png"  # 256 x 256, colour
-UNIT = 1 if sys.platform == "darwin" else 1024  # bytes in what ru_maxrss counts
 
 REPORT = """
-import re, resource, time
+import time
+from texto.comparison.measure import peak_bytes
 start = time.perf_counter()
 def report():
     seconds = time.perf_counter() - start
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    try:  # on Linux ru_maxrss counts what the parent had when it forked
-        kilobytes = re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1]
-    except OSError:
-        pass
-    print(seconds, kilobytes)
+    print(seconds, peak_bytes())
 """
 
 
@@ -50,5 +45,5 @@ def apart(script: str, *arguments: object) -> tuple[float, float]:
     """
     command = [sys.executable, "-c", REPORT + script + "\nreport()", *map(str, arguments)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    seconds, kilobytes = map(float, done.stdout.split())
-    return seconds, kilobytes * UNIT / 1e9
+    seconds, size = map(float, done.stdout.split())
+    return seconds, size / 1e9

@@ -5,6 +5,7 @@ Importing this loads no torch: their settings can be shown and stored without.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -30,7 +31,7 @@ TORCH = ("torch", "torchvision")
 
 
 @dataclass(frozen=True)
-class PictureDescent:
+class PictureDescent(ABC):
     """Texture by descent of a picture on a loss of its features.
 
     `ours` and `published` : the values of settings that are None, the second `as_published`.
@@ -152,17 +153,17 @@ class PictureDescent:
         """The shortest side of a canvas for an exemplar of `shape`, where it may be larger."""
         return self.smallest_exemplar
 
+    @abstractmethod
     def count_sizes(self, shape: tuple[int, ...]) -> int:
         """How many sizes, each half the one before, an exemplar of `shape` is worked on at."""
-        raise NotImplementedError
 
+    @abstractmethod
     def check(self, exemplar: np.ndarray) -> None:
         """TextoError where weights are missing or do not suit; loads them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def loss(self, work: Any) -> Any:
         """The loss at one size: `work` is a `neural.synthesis.Work`."""
-        raise NotImplementedError
 
     @property
     def _usual(self) -> dict[str, Any]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from .. import __version__, storage
 from ..protocols import TextoError
 from . import outputs, source
 
@@ -20,7 +22,38 @@ def opened(path: str, options: argparse.Namespace) -> Any:
     return source.open_picture(path, alpha=options.alpha, max_pixels=options.max_pixels)
 
 
-def output(
+def record_fields(
+    command: str, options: argparse.Namespace, method: tuple[str, Any], picture: Any
+) -> dict[str, Any]:
+    """What the records of all pictures of a run share; `method` : its name, and itself or None."""
+    name, itself = method
+    height, width = picture.pixels.shape[:2]
+    return {
+        "command": command,
+        "method": name,
+        "settings": dataclasses.asdict(itself) if itself else {},
+        "size": [width, height],
+        "bits": picture.bits,
+        "alpha": options.alpha or "refuse",
+        "deterministic": options.deterministic,
+        "version": __version__,
+        "image": Path(options.source).name,
+        "image_hash": storage.exemplar_hash(picture.pixels),
+    }
+
+
+def paths(
+    options: argparse.Namespace, default: str, fields: Mapping[str, Any], first: int
+) -> dict[int, Path | None]:
+    """The file of each picture by its seed, `first` and up, for the `record_fields`."""
+    named = {key: fields[key] for key in ("method", "size", "bits")}
+    return {
+        seed: _path(options, default, seed=seed, **named)
+        for seed in range(first, first + options.num)
+    }
+
+
+def _path(
     options: argparse.Namespace, default: str, *, method: str, size: list[int], seed: int, bits: int
 ) -> Path | None:
     """The file for one picture, named as `-o` or `default` (without suffix) say; None: stdout."""

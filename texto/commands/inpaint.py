@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import __version__, registry, storage
+from .. import registry
 from ..history import History
 from ..protocols import Inpaints, Progress, TextoError
 from . import editing, outputs, powers, record, source
@@ -62,16 +62,7 @@ def _planned(options: argparse.Namespace) -> Job:
     holes, sources = _masks(options, picture.pixels.shape)
     name = registry.name_of(method)
     fields = {
-        "command": "inpaint",
-        "method": name,
-        "settings": dataclasses.asdict(method),
-        "size": [picture.pixels.shape[1], picture.pixels.shape[0]],
-        "bits": picture.bits,
-        "alpha": options.alpha or "refuse",
-        "deterministic": options.deterministic,
-        "version": __version__,
-        "image": Path(options.source).name,
-        "image_hash": storage.exemplar_hash(picture.pixels),
+        **editing.record_fields("inpaint", options, (name, method), picture),
         "mask": Path(options.mask).name,
         "mask_inverted": options.invert_mask,
         "mask_hash": _mask_hash(holes),
@@ -79,17 +70,7 @@ def _planned(options: argparse.Namespace) -> Job:
     if sources is not None:
         fields["source_mask"] = Path(options.source_mask).name
         fields["source_mask_hash"] = _mask_hash(sources)
-    paths = {
-        seed: editing.output(
-            options,
-            DEFAULT_NAME,
-            method=name,
-            size=fields["size"],
-            seed=seed,
-            bits=picture.bits,
-        )
-        for seed in range(first, first + options.num)
-    }
+    paths = editing.paths(options, DEFAULT_NAME, fields, first)
     _check_outputs(options, paths, picture)
     return Job(method, picture.pixels, picture.bits, holes, sources, fields, paths)
 

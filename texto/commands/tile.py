@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import __version__, registry, storage
+from .. import registry
 from ..history import History
 from ..protocols import Inpaints, Progress, TextoError
 from . import editing, outputs, powers, record, source
@@ -71,24 +71,11 @@ def _planned(options: argparse.Namespace) -> Job:
     picture = editing.opened(options.source, options)
     width = band_width(picture.pixels.shape, options.axis, options.width)
     fields = {
-        "command": "tile",
-        "method": name,
-        "settings": dataclasses.asdict(method) if method else {},
-        "size": [picture.pixels.shape[1], picture.pixels.shape[0]],
-        "bits": picture.bits,
-        "alpha": options.alpha or "refuse",
-        "deterministic": options.deterministic,
-        "version": __version__,
-        "image": Path(options.source).name,
-        "image_hash": storage.exemplar_hash(picture.pixels),
+        **editing.record_fields("tile", options, (name, method), picture),
         "axis": options.axis,
         "width": width,
     }
-    named = {"method": name, "size": fields["size"], "bits": picture.bits}
-    paths = {
-        seed: editing.output(options, DEFAULT_NAME, seed=seed, **named)
-        for seed in range(first, first + options.num)
-    }
+    paths = editing.paths(options, DEFAULT_NAME, fields, first)
     _check_outputs(options, list(paths.values()), picture)
     return Job(method, picture.pixels, picture.bits, options.axis, width, fields, paths)
 
