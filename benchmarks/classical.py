@@ -10,10 +10,11 @@ import sys
 
 import numpy as np
 from dense_patch_ot import DensePatchOT
-from timing import EXEMPLAR, apart, line, once
+from timing import EXEMPLAR, apart, best, line, once
 
 ITERATIONS = 150  # of the dense baseline, as published
 TIMED = 3  # of these are timed, after one to warm up
+SIDES = {"efros-leung": 64, "gpnn": 256}  # of the slow methods' results
 
 RUN = """
 import sys, texto
@@ -62,18 +63,46 @@ def targets() -> None:
 
 
 def family() -> None:
-    """Fit time, synthesis time and peak memory of every classical method at 512 x 512."""
+    """Fit time, synthesis time and peak memory of every classical method, most at 512 x 512."""
     from texto.registry import METHODS
 
     print("every method: exemplar 256 x 256, each run in a process of its own")
     for name, target in METHODS.items():
         if not target.startswith("texto."):
             continue
-        side = 64 if name == "efros-leung" else 512
+        side = SIDES.get(name, 512)
         fit, _ = apart(RUN, name, EXEMPLAR, 0)
         both, memory = apart(RUN, name, EXEMPLAR, side)
         note = f"fit {fit:.2f} s, {side} x {side}, peak {memory:.2f} GB"
         line(name, max(both - fit, 0), note)
+
+
+def completeness() -> None:
+    """A search of `gpnn` against the published matrix of normalised distances, at 100 x 100."""
+    from texto.completeness import completeness_search
+    from texto.images import read_image
+    from texto.patch_space import principal_space
+    from texto.patches import extract, grid
+
+    size, alpha = (100, 100), 0.005 * 7 * 7 * 3 / 4
+    picture = read_image(EXEMPLAR)
+    keys, queries = (
+        extract(part, grid(size, 7)) for part in (picture[:100, :100], picture[-100:, -100:])
+    )
+
+    def dense() -> np.ndarray:
+        distances = np.square(queries).sum(1)[:, None] + np.square(keys).sum(1)
+        distances -= 2 * queries @ keys.T
+        return (distances / (alpha + distances.min(axis=0))).argmin(axis=1)
+
+    space = principal_space(keys, largest=24)
+    few = [space.project(patches) for patches in (queries, keys)]
+    plain = best(dense)
+    print(f"completeness score: {len(queries)} queries and keys in {keys.shape[1]} dimensions")
+    line("dense matrix (baseline)", plain, f"{2 * 4 * len(keys) ** 2 / 1e9:.1f} GB of matrices")
+    for what, pair in {"the same distances": (queries, keys), "24 components": few}.items():
+        ours = best(lambda p=pair: completeness_search(*p, alpha=alpha, device="cpu"))
+        line(f"completeness_search, {what}", ours, f"{plain / ours:.1f} times as fast")
 
 
 def main(path: str) -> None:

@@ -25,6 +25,7 @@ FEW_QUERIES = {"n_first_dual": 2, "n_queries": 200}
 # Settings that make a method quick on an exemplar of about 60 pixels; most need none.
 QUICK: dict[str, dict[str, Any]] = {
     "texto": {"n_patches": 300, "n_iter_dual": 30, "stride": 2, "device": "cpu"},
+    "gpnn": {"n_levels": 4, "n_iter": 3, "device": "cpu"},
     "efros-leung": {"patch_size": 5, "n_patches": 500},
     "kwatra": {"patch_size": 16, "n_iter": 2, "n_patches": 1000, "device": "cpu"},
     "patch-ot": {

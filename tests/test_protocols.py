@@ -34,9 +34,10 @@ LAYERS = [
         "plots",
     },
     {"codecs"},
-    {"images", "masks", "patches", "pyramid", "noise", "recompose", "patch_space"},
+    {"images", "masks", "patches", "pyramid", "noise", "recompose", "patch_space", "resample"},
     {"gmm", "em", "neighbors", "masked_search", "growth", "transport", "patch_level"},
     {
+        "completeness",
         "conditional",
         "finish",
         "metrics",

@@ -28,6 +28,7 @@ _PUBLIC = {
     "PatchAssignment": "texto.methods.patch_assignment",
     "PatchOT": "texto.methods.patch_ot",
     "Texto": "texto.methods.texto",
+    "GPNN": "texto.methods.gpnn",
     "EfrosLeung": "texto.methods.efros_leung",
     "GotexPatch": "neural.methods.gotex",
     "GotexVGG": "neural.methods.gotex",

@@ -1,4 +1,4 @@
-"""Exact nearest neighbours, with or without a bias: the only module that imports faiss."""
+"""Exact nearest neighbours, with a bias, a scale or neither: the only importer of faiss."""
 
 from __future__ import annotations
 
@@ -42,19 +42,30 @@ class Neighbors:
     """A database of points, ready for exact nearest-neighbour search.
 
     `points` : (m, d); `bias` : (m,) or None. `search` finds argmin_j |x - y_j|^2 - bias_j, the
-    biased assignment of semi-discrete optimal transport. On the CPU this is the largest of
+    biased assignment of semi-discrete optimal transport, or for a `scale` (m,), > 0, instead
+    argmin_j |x - y_j|^2 / scale_j. On the CPU the first is the largest of
     x y_j - |y_j|^2 / 2 + bias_j / 2, a matrix product in tiles that never leave the cache: as fast
     as FAISS's flat index there for many queries, up to five times as fast for some thousands.
     On a GPU it is a plain search of FAISS with one more coordinate: y' = (y, sqrt(max bias -
-    bias_j)), x' = (x, 0). The n x m matrix never exists. Cost: 2 n m d operations at nearly the
-    speed of a matrix product.
+    bias_j)), x' = (x, 0). A scale makes either a largest product with one more coordinate,
+    |x|^2 times -1 / (2 scale_j). The n x m matrix never exists. Cost: 2 n m d operations at
+    nearly the speed of a matrix product.
     """
 
-    def __init__(self, points: np.ndarray, *, bias: np.ndarray | None = None, device: str = "auto"):
+    def __init__(
+        self,
+        points: np.ndarray,
+        *,
+        bias: np.ndarray | None = None,
+        scale: np.ndarray | None = None,
+        device: str = "auto",
+    ):
         if points.ndim != 2 or len(points) == 0:
             raise ValueError(f"points must be (m, d) with m > 0, got {points.shape}")
         if not np.isfinite(points).all():
             raise ValueError("points must be finite")
+        if bias is not None and scale is not None:
+            raise ValueError("points have a bias or a scale, not both")
         self.dimension = points.shape[1]
         # Distances cancel badly far from the origin, so both sides are centred.
         self._centre = points.mean(axis=0, dtype=np.float64).astype(np.float32)
@@ -65,9 +76,14 @@ class Neighbors:
         self._map = mapped if on_cpu else map  # a GPU index serves one thread
         if bias is not None:
             self._engine = self._engine.biased(_checked(bias))
+        self._scaled = scale is not None
+        if scale is not None:
+            self._engine = self._engine.scaled(_checked_scale(scale))
 
     def biased(self, bias: np.ndarray) -> Neighbors:
-        """The same points with another bias (m,), at the cost of a copy."""
+        """The same points with another bias (m,), at the cost of a copy; none may have a scale."""
+        if self._scaled:
+            raise ValueError("points have a bias or a scale, not both")
         other = copy.copy(self)
         other._engine = self._engine.biased(_checked(bias))
         return other
@@ -103,6 +119,7 @@ class _Product:
         self._matrix[:-1, : self._count] = points.T
         self._matrix[-1, : self._count] = -self._half_norms
         self._matrix[-1, self._count :] = -np.inf
+        self._extend = _with_ones
 
     def biased(self, bias: np.ndarray) -> _Product:
         other = copy.copy(self)
@@ -110,9 +127,18 @@ class _Product:
         other._matrix[-1, : self._count] = 0.5 * (bias - bias.max()) - self._half_norms
         return other
 
+    def scaled(self, scale: np.ndarray) -> _Product:
+        other, shares = copy.copy(self), scale.min() / scale
+        other._matrix = np.zeros((len(self._matrix) + 1, self._matrix.shape[1]), np.float32)
+        other._matrix[:-1, : self._count] = self._matrix[:, : self._count] * shares
+        other._matrix[-1, : self._count] = other._matrix[-2, : self._count]
+        other._matrix[-2, : self._count] = -0.5 * shares
+        other._matrix[-1, self._count :] = -np.inf
+        other._extend = _with_norms
+        return other
+
     def search(self, queries: np.ndarray) -> np.ndarray:
-        ones = np.ones((len(queries), 1), np.float32)
-        extended = np.concatenate([queries, ones], axis=1)
+        extended = self._extend(queries)
         labels = np.zeros(len(queries), np.int64)
         for start in range(0, len(queries), ROWS):
             rows = slice(start, start + ROWS)
@@ -135,22 +161,53 @@ class _Product:
 
 
 class _Faiss:
-    """The search by a flat index of FAISS, which `make_index` gives for a dimension."""
+    """The search by a flat index of FAISS, which `make_index` gives for a dimension and metric."""
 
-    def __init__(self, points: np.ndarray, make_index: Callable, bias: np.ndarray | None = None):
-        self._points, self._make_index, self._biased = points, make_index, bias is not None
-        if bias is not None:
-            points = np.column_stack([points, np.sqrt(bias.max() - bias)])
-        self._index = make_index(points.shape[1])
-        self._index.add(np.ascontiguousarray(points, np.float32))
+    def __init__(self, points: np.ndarray, make_index: Callable):
+        self._points, self._make_index = points, make_index
+        self._index, self._extend = self._filled(points), _as_they_are
 
     def biased(self, bias: np.ndarray) -> _Faiss:
-        return _Faiss(self._points, self._make_index, bias)
+        other = copy.copy(self)
+        other._index = self._filled(np.column_stack([self._points, np.sqrt(bias.max() - bias)]))
+        other._extend = _with_zeros
+        return other
+
+    def scaled(self, scale: np.ndarray) -> _Faiss:
+        import faiss
+
+        shares = (scale.min() / scale)[:, None]
+        half_norms = 0.5 * np.square(self._points, dtype=np.float64).sum(axis=1, keepdims=True)
+        columns = [self._points * shares, -0.5 * shares, -half_norms * shares]
+        other = copy.copy(self)
+        other._index = self._filled(np.column_stack(columns), faiss.METRIC_INNER_PRODUCT)
+        other._extend = _with_norms
+        return other
 
     def search(self, queries: np.ndarray) -> np.ndarray:
-        if self._biased:
-            queries = np.column_stack([queries, np.zeros(len(queries), np.float32)])
-        return self._index.search(np.ascontiguousarray(queries), 1)[1][:, 0]
+        return self._index.search(np.ascontiguousarray(self._extend(queries)), 1)[1][:, 0]
+
+    def _filled(self, points: np.ndarray, *metric: int):
+        index = self._make_index(points.shape[1], *metric)
+        index.add(np.ascontiguousarray(points, np.float32))
+        return index
+
+
+def _as_they_are(queries: np.ndarray) -> np.ndarray:
+    return queries
+
+
+def _with_zeros(queries: np.ndarray) -> np.ndarray:
+    return np.column_stack([queries, np.zeros(len(queries), np.float32)])
+
+
+def _with_ones(queries: np.ndarray) -> np.ndarray:
+    return np.column_stack([queries, np.ones(len(queries), np.float32)])
+
+
+def _with_norms(queries: np.ndarray) -> np.ndarray:
+    """(x, |x|^2, 1): the score of a scaled search is linear in it."""
+    return _with_ones(np.column_stack([queries, np.square(queries).sum(axis=1)]))
 
 
 def _checked(bias: np.ndarray) -> np.ndarray:
@@ -160,12 +217,23 @@ def _checked(bias: np.ndarray) -> np.ndarray:
     return bias
 
 
+def _checked_scale(scale: np.ndarray) -> np.ndarray:
+    scale = np.asarray(scale, np.float64)
+    if not np.isfinite(scale).all() or scale.min() <= 0:
+        raise ValueError("scale must be finite and above 0")
+    return scale
+
+
 def _gpu_index(device: str) -> Callable:
-    """A function from a dimension to an empty index on `device`."""
+    """A function from a dimension, and a metric if not L2, to an empty index on `device`."""
     faiss = _faiss()
     settings = faiss.GpuIndexFlatConfig()
     settings.device = int(device.partition(":")[2])
-    return lambda dimension: faiss.GpuIndexFlatL2(_gpu_resources(), dimension, settings)
+
+    def empty(dimension: int, metric: int = faiss.METRIC_L2):
+        return faiss.GpuIndexFlat(_gpu_resources(), dimension, metric, settings)
+
+    return empty
 
 
 @cache

@@ -20,6 +20,7 @@ METHODS = {
     "patch-ot": "texto.methods.patch_ot:PatchOT",
     "patch-assignment": "texto.methods.patch_assignment:PatchAssignment",
     "texto": "texto.methods.texto:Texto",
+    "gpnn": "texto.methods.gpnn:GPNN",
     "efros-leung": "texto.methods.efros_leung:EfrosLeung",
     "gotex-patch": "neural.methods.gotex:GotexPatch",
     "gotex-vgg": "neural.methods.gotex:GotexVGG",
