@@ -2,7 +2,7 @@
 
 EXEMPLARS is a folder with leaf.png, grass.png and the other pictures of the literature; the drawn
 ones come from data/. Every picture is made by the command that the README gives for it.
-NAMEs: inpainting, mixing, tiling, maps, guided; all by default.
+NAMEs: inpainting, mixing, tiling, maps, guided, recolor; all by default.
 """
 
 from __future__ import annotations
@@ -144,6 +144,39 @@ def guided(desk: Desk) -> np.ndarray:
     return stacked(shown, 3)
 
 
+def recolor(desk: Desk) -> np.ndarray:
+    """Pictures, those with the colours, and the results, two of each in a row."""
+    from skimage import data
+
+    shown = []
+    for name, like in (
+        ("coffee", "astronaut"),
+        ("astronaut", "coffee"),
+        ("chelsea", "wood"),
+        ("rocket", "chelsea"),
+        ("camera", "coffee"),
+        ("pebbles", "woven"),
+    ):
+        paths = []
+        for each in (name, like):
+            if hasattr(data, each):
+                photograph = np.atleast_3d(getattr(data, each)()).astype(np.float32) / 255
+                paths.append(desk.written(f"{each}.png", photograph))
+            else:
+                paths.append(desk(each))
+        out = desk.folder / f"{name}_like_{like}.png"
+        desk.run("recolor", paths[0], "--like", paths[1], "-o", out)
+        shown += [_middle(desk.read(path), 256) for path in (*paths, out)]
+    return stacked(shown, 6)
+
+
+def _middle(image: np.ndarray, side: int) -> np.ndarray:
+    """The largest square in the middle of `image` (H, W, 3), at `side` pixels."""
+    least = min(image.shape[:2])
+    top, left = ((size - least) // 2 for size in image.shape[:2])
+    return shrunk(image[top : top + least, left : left + least], side)
+
+
 def _on_white(image: np.ndarray, side: int) -> np.ndarray:
     """`image` (H, W, 3) in the middle of a white square."""
     rows, columns = (side - size for size in image.shape[:2])
@@ -152,7 +185,7 @@ def _on_white(image: np.ndarray, side: int) -> np.ndarray:
 
 
 SHEETS: dict[str, Callable[[Desk], np.ndarray]] = {
-    sheet.__name__: sheet for sheet in (inpainting, mixing, tiling, maps, guided)
+    sheet.__name__: sheet for sheet in (inpainting, mixing, tiling, maps, guided, recolor)
 }
 
 

@@ -49,6 +49,7 @@ LAYERS = [
         "inpainting",
         "mixing",
         "guiding",
+        "recoloring",
     },
     {"methods"},
     {"registry", "storage"},

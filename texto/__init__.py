@@ -17,6 +17,7 @@ _PUBLIC = {
     "load": "texto.storage",
     "save": "texto.storage",
     "tile": "texto.tiling",
+    "recolor": "texto.recoloring",
     "History": "texto.history",
     "stack": "texto.maps",
     "stack_of": "texto.maps",

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .protocols import Step
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 WIDTH, HEIGHT, RESOLUTION = 8.0, 4.5, 120  # inches, inches, pixels an inch
 
@@ -18,7 +22,6 @@ def loss_curve(steps: Sequence[Step], title: str = "") -> np.ndarray:
     Each stretch of one pyramid level has a colour of its own: the loss of a level that joins is
     another one, so the curve jumps there. The scale is logarithmic where all losses are positive.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH, HEIGHT), dpi=RESOLUTION, layout="constrained")
@@ -35,6 +38,13 @@ def loss_curve(steps: Sequence[Step], title: str = "") -> np.ndarray:
     axes.grid(alpha=0.3)
     if steps:
         axes.legend()
+    return drawn(figure)
+
+
+def drawn(figure: Figure) -> np.ndarray:
+    """`figure` of matplotlib as a picture (H, W, 3) float32 in [0, 1]."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[:, :, :3].astype(np.float32) / 255

@@ -16,13 +16,14 @@ from texto.commands.values import Integer, Size
 from texto.settings import settings_of
 
 WRONG = ["-1", "0", "nan", "inf", "1e400", "x", "", "2.5"]
-ALLOWED = {("--seed", "0")}
+ALLOWED = {("--seed", "0"), ("--radius", "0")}
 SOURCES = {
     "synth": ["wall.png"],
     "fit": ["wall.png"],
     "mix": ["wall.png", "wall.png"],
     "inpaint": ["wall.png", "--mask", "wall.png"],
     "tile": ["wall.png"],
+    "recolor": ["wall.png", "--like", "wall.png"],
     "score": ["wall.png", "wall.png"],
     "compare": ["wall.png"],
     "weights": ["list"],

@@ -17,6 +17,7 @@ ADD = (
     making.add_mix,
     editing.add_inpaint,
     editing.add_tile,
+    editing.add_recolor,
     judging.add_score,
     judging.add_compare,
     telling.add_info,

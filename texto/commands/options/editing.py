@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..values import Integer
 from .common import (
     AXES,
+    bits_option,
     method_options,
     num_option,
     output_options,
@@ -89,5 +90,62 @@ def add_tile(commands):
         "(default: {stem}_{method}_tile_s{seed}.png)",
         metavar="FILE|FOLDER|-",
     )
+    picture_options(parser)
+    run_options(parser)
+
+
+def add_recolor(commands):
+    parser = commands.add_parser(
+        "recolor",
+        help="give a picture the colours of another",
+        description="Give a picture the colours of another one: their mean, their covariance, and "
+        "about their whole distribution. Colours travel by the optimal plan between Gaussian "
+        "mixtures, along a map that is smoothed so that it amplifies no noise.",
+    )
+    parser.add_argument("source", metavar="IMAGE", help="picture file")
+    parser.add_argument(
+        "--like", required=True, metavar="OTHER", help="picture with the colours, of any size"
+    )
+    parser.add_argument(
+        "-K",
+        "--components",
+        type=Integer(1, 100),
+        metavar="K",
+        help="Gaussians in the colours of each picture; 1: one affine map (default: 10)",
+    )
+    parser.add_argument(
+        "--smooth",
+        metavar="X",
+        help="contrast below which the map is smoothed, in standard deviations of the picture; "
+        "0: not at all (default: 0.2)",
+    )
+    parser.add_argument(
+        "--radius",
+        type=Integer(0, 10_000),
+        metavar="N",
+        help="pixels over which the map is smoothed; 0: not at all (default: a fiftieth of the "
+        "shorter side)",
+    )
+    parser.add_argument(
+        "--set",
+        dest="settings",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="the same settings by the names n_components, smooth and radius",
+    )
+    parser.add_argument(
+        "--figure",
+        metavar="FILE.png",
+        help="draw the colours of both pictures, the mixtures and the plan between them",
+    )
+    seed_option(parser)
+    output_options(
+        parser,
+        "file, folder, '-' for stdout, or a name with {stem} {like} {size} {seed} "
+        "(default: {stem}_like_{like}_s{seed}.png)",
+        metavar="FILE|FOLDER|-",
+    )
+    bits_option(parser, deep="for a 16-bit picture")
     picture_options(parser)
     run_options(parser)
