@@ -124,9 +124,7 @@ class Backbone:
         """
         if self.weights == RANDOM:
             return self._random(picture)
-        place = find(self.network, self.weights)
-        here = replace(self, weights=str(place.path))
-        changed = place.path.stat().st_mtime_ns
+        here, changed = self._here()
         views = _networks(here, changed)
         side, strides = min(picture.shape[:2]), views.synthesis.strides
         if whole:
@@ -136,6 +134,15 @@ class Backbone:
         if len(fitting) < len(strides):
             views = _networks(replace(here, layers=fitting or tuple(strides)[:1]), changed)
         return views
+
+    def loaded(self) -> Views:
+        """The two views, whatever the exemplar, from a file of weights. TextoError as `views`."""
+        return _networks(*self._here())
+
+    def _here(self) -> tuple[Backbone, int]:
+        """Itself with the file of weights that is found, and when that was changed."""
+        place = find(self.network, self.weights)
+        return replace(self, weights=str(place.path)), place.path.stat().st_mtime_ns
 
     def _check_size(self, picture: np.ndarray, views: Views) -> None:
         side, least = min(picture.shape[:2]), views.exemplar.smallest

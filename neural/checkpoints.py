@@ -45,7 +45,7 @@ def select(
     """The tensors in `state` that `expected` names with their shapes, as float32.
 
     Others are left out. TextoError naming the first layer that lacks weights, or the tensor
-    that is of another shape or not finite.
+    that is of another shape or type, or not finite.
     """
     of = weights.network
     chosen = {}
@@ -59,7 +59,14 @@ def select(
                 f"{name} is {_size(tensor.shape)}, and in {of.title} {_size(shape)}",
                 f"give weights of {of.title} as torchvision lays them out",
             )
-        if not tensor.is_floating_point() or not torch.isfinite(tensor).all():
+        if not tensor.is_floating_point():
+            kind = str(tensor.dtype).removeprefix("torch.")
+            raise TextoError(
+                weights.title,
+                f"{name} ({_size(shape)}) is of type {kind}, not of floating-point numbers",
+                f"give weights of {of.title} that are not quantised",
+            )
+        if not torch.isfinite(tensor).all():
             raise TextoError(weights.title, f"{name} is not finite", "get the file again")
         chosen[name] = tensor.to(torch.float32)
     return chosen
@@ -101,9 +108,10 @@ def random_state(
 
 def _torch_file(path: Path) -> object:
     try:
-        with warnings.catch_warnings():
+        # A file object: from some names torch would guess another format.
+        with warnings.catch_warnings(), open(path, "rb") as file:
             warnings.simplefilter("ignore")
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(file, map_location="cpu", weights_only=True)
     except MemoryError:
         raise
     except Exception as error:  # torch raises nearly anything for a broken file

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,16 +10,20 @@ from typing import Any
 import numpy as np
 import torch
 
+from texto.mixing.zones import resized
 from texto.noise import field_like
-from texto.protocols import Progress, Step, TextoError, TextoWarning
+from texto.protocols import Progress, Step
 from texto.pyramid import level_sizes, pyramid
 from texto.settings import PERIODIC
 
 from .optimize import optimise
-from .tensors import resolve_device, to_picture
+from .sights import Sight, network_sight, patch_sight
+from .tensors import on_device, to_picture
 
-Mixture = list[tuple[np.ndarray, float]]  # exemplars (H_i, W_i, C) and their weights
+Weight = float | np.ndarray  # one, or one a pixel, (height, width)
+Mixture = list[tuple[np.ndarray, Weight]]  # exemplars (H_i, W_i, C) and their weights
 
+MARGIN = 4  # units of a canvas in which a map finds back to where it began
 FLOOR = 0.1  # share of Adam's step that is left at the end of a size
 
 
@@ -29,7 +32,8 @@ class Work:
     """What a loss is made for: one size.
 
     `exemplar` (H, W, C) : at this size, `level` halvings below `whole_shape`. `sides` : of the
-    picture. `rng` : what the loss draws from.
+    picture. `rng` : what the loss draws from. `chances` : (height, width) in [0, 1], how likely
+    what the picture shows at a place takes part in a step; None: all does.
     """
 
     exemplar: np.ndarray
@@ -38,6 +42,16 @@ class Work:
     sides: tuple[int, int]
     device: str
     rng: np.random.Generator
+    chances: np.ndarray | None = None
+
+    def patches(self, patch_size: int, n_levels: int) -> Sight:
+        """The patches of the picture and of the exemplar, at `n_levels` from this one up."""
+        options = {"device": self.device, "chances": self.chances}
+        return patch_sight(self.exemplar, patch_size, n_levels, **options)
+
+    def network(self, backbone: Any) -> Sight:
+        """What the two views of a `neural.backbones.Backbone` see."""
+        return network_sight(self.exemplar, backbone, whole=self.level == 0, chances=self.chances)
 
 
 def synthesise(
@@ -45,53 +59,46 @@ def synthesise(
     exemplars: Sequence[np.ndarray],
     shape: tuple[int, int],
     *,
-    weights: Sequence[float] = (1.0,),
+    weights: Sequence[Weight] = (1.0,),
     rng: np.random.Generator,
     progress: Progress,
 ) -> np.ndarray:
     """Texture (*shape, C) float32 in [0, 1] by a `PictureDescent`.
 
-    The loss is the sum of those of `exemplars` (H_i, W_i, C), by `weights`. Where a GPU chosen
-    by "auto" has not enough memory, the CPU starts anew, with a note. TextoError where memory
-    is short otherwise.
+    The loss is the sum of those of `exemplars` (H_i, W_i, C), by `weights`: numbers, or for
+    losses with `chances` maps of `shape` that sum to one at every pixel. Where a GPU chosen by
+    "auto" has not enough memory, the CPU starts anew, with a note. TextoError where memory is
+    short otherwise.
     """
     channels = exemplars[0].shape[2]
     if method.takes_channels and all((each == each[:, :, :1]).all() for each in exemplars):
         exemplars = [each[:, :, :1] for each in exemplars]  # grey stays grey
-    mixed = list(zip(exemplars, map(float, weights), strict=True))
-    result = _on_a_device(method, mixed, shape, rng, progress)
+    mixed = list(zip(exemplars, weights, strict=True))
+    result = run_on_device(_Synthesis, method, mixed, shape, rng, progress)
     return np.repeat(result, channels // result.shape[2], axis=2)
 
 
-def _on_a_device(
+def run_on_device(
+    kind: Any,
     method: Any,
-    mixed: Mixture,
+    mixed: Any,
     shape: tuple[int, int],
     rng: np.random.Generator,
     progress: Progress,
 ) -> np.ndarray:
-    device = str(resolve_device(method.device))
-    seen, before = _Steps(progress), copy.deepcopy(rng.bit_generator.state)
-    try:
-        return _Synthesis(method, mixed, shape, rng, seen, device).run()
-    except torch.OutOfMemoryError as error:
-        if method.device != "auto" or device == "cpu":
-            raise TextoError(
-                f"memory of {device}",
-                f"is too small for {shape[1]}x{shape[0]}",
-                "make a smaller picture, choose fewer layers, or use --device cpu",
-            ) from error
-    warnings.warn(
-        f"{device} has too little memory for {shape[1]}x{shape[0]}: the CPU goes on",
-        TextoWarning,
-        stacklevel=4,
-    )
-    torch.cuda.empty_cache()
-    rng.bit_generator.state = before
-    return _Synthesis(method, mixed, shape, rng, seen, "cpu").run()
+    """The picture that `kind(method, mixed, shape, rng, progress, device).run()` makes."""
+    seen, before = Steps(progress), copy.deepcopy(rng.bit_generator.state)
+
+    def run(device: str) -> np.ndarray:
+        return kind(method, mixed, shape, rng, seen, device).run()
+
+    def again() -> None:
+        rng.bit_generator.state = before
+
+    return on_device(method.device, run, f"{shape[1]}x{shape[0]}", again=again)
 
 
-class _Steps:
+class Steps:
     """Progress that never counts back: a second attempt is silent up to where the first was."""
 
     def __init__(self, then: Progress):
@@ -118,11 +125,12 @@ class _Synthesis:
         shapes = [exemplar.shape for exemplar, _ in mixed]
         n_sizes = min(map(method.count_sizes, shapes))
         self._method, self._shape, self._rng, self._device = method, shape, rng, device
-        self._canvas = _canvas(method, shapes, shape, n_sizes)
+        along = any(np.ndim(weight) for _, weight in mixed)
+        self._canvas = _canvas(method, shapes, shape, n_sizes, margin=MARGIN * along)
         while n_sizes > 1 and min(self._canvas) >> (n_sizes - 1) < 4:  # a small tile
             n_sizes -= 1
         self._sizes = level_sizes(self._canvas, n_sizes)
-        self._pyramids = [(pyramid(exemplar, n_sizes), weight) for exemplar, weight in mixed]
+        self._parts = [_Part.of(exemplar, weight, self._sizes) for exemplar, weight in mixed]
         # As in Gatys 2015, no channel leaves the exemplar's range.
         self._range = (
             np.min([exemplar.min(axis=(0, 1)) for exemplar, _ in mixed], axis=0),
@@ -145,8 +153,8 @@ class _Synthesis:
         """A Gaussian field at the coarsest size, or noise at full size: (1, C, H, W)."""
         noise = self._rng.integers(2**63)  # the same for all exemplars
         values = sum(
-            weight * self._start_for(exemplars[-1], np.random.default_rng(noise))
-            for exemplars, weight in self._pyramids
+            part.weight(-1) * self._start_for(part.exemplars[-1], np.random.default_rng(noise))
+            for part in self._parts
         )
         planes = np.moveaxis(np.clip(values, *self._range).astype(np.float32), 2, 0)
         return torch.tensor(np.ascontiguousarray(planes), device=self._device)[None]
@@ -164,26 +172,19 @@ class _Synthesis:
 
     def _descended(self, picture: torch.Tensor, level: int) -> torch.Tensor:
         """`picture` after the steps of its size."""
-        method, n_iter = self._method, self._method.image_steps(level)
-        base, self._done = self._done, self._done + n_iter
+        base, self._done = self._done, self._done + self._method.image_steps(level)
 
         def tell(step: Step) -> None:
             done = base + step.iteration
             self._progress(Step("synthesize", level, done, self._total, step.loss))
 
-        rate = method.chosen("learning_rate")
-        falls = method.chosen("start") == "coarse"
-        return optimise(
+        return descended(
+            self._method,
             picture,
             self._loss(level),
-            optimizer=method.chosen("optimizer"),
-            n_iter=n_iter,
-            learning_rate=falling(rate, n_iter) if falls else rate,
-            n_iter_dual=method.chosen("n_iter_dual"),
-            n_first_dual=method.chosen("n_first_dual"),
-            tolerance=method.tolerance,
-            bounds=tuple(torch.tensor(each)[:, None, None] for each in self._range),
-            rng=self._rng if method.chosen("by_chance") else None,
+            level,
+            limits=self._range,
+            rng=self._rng,
             progress=tell,
         )
 
@@ -191,15 +192,86 @@ class _Synthesis:
         """The weighted sum of the exemplars' losses at one size."""
         rest = self._sizes[level], self._device, self._rng
         return sum(
-            weight * self._method.loss(Work(exemplars[level], exemplars[0].shape, level, *rest))
-            for exemplars, weight in self._pyramids
+            part.share
+            * self._method.loss(
+                Work(
+                    part.exemplars[level],
+                    part.exemplars[0].shape,
+                    level,
+                    *rest,
+                    chances=part.chances[level],
+                )
+            )
+            for part in self._parts
         )
 
 
-def falling(rate: float, count: int) -> list[float]:
-    """`count` rates from `rate` down to a tenth, along a cosine."""
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """One exemplar of a mix at all sizes, its share of the whole, and where it holds, if not so
+
+    everywhere: `chances` (h, w) at each size.
+    """
+
+    exemplars: list[np.ndarray]
+    share: float
+    chances: list[np.ndarray | None]
+
+    @classmethod
+    def of(cls, exemplar: np.ndarray, weight: Weight, sizes: list[tuple[int, int]]) -> _Part:
+        """The part of `exemplar` (H, W, C) in pictures of `sizes`."""
+        exemplars = pyramid(exemplar, len(sizes))
+        if np.ndim(weight) == 0:
+            return cls(exemplars, float(weight), [None] * len(sizes))
+        whole = on_canvas(weight, sizes[0])
+        return cls(exemplars, float(whole.mean()), [resized(whole, size) for size in sizes])
+
+    def weight(self, level: int) -> Weight:
+        """A number, or (h, w, 1)."""
+        chances = self.chances[level]
+        return self.share if chances is None else chances[:, :, None]
+
+
+def descended(
+    method: Any,
+    picture: torch.Tensor,
+    loss: Any,
+    level: int,
+    *,
+    limits: tuple[np.ndarray, np.ndarray],
+    mask: torch.Tensor | None = None,
+    rng: np.random.Generator,
+    progress: Progress,
+) -> torch.Tensor:
+    """`picture` (1, C, h, w) after the steps of `method` at `level`, each channel in `limits`.
+
+    Where `mask` (h, w) is False, pixels stay as they are.
+    """
+    n_iter, rate = method.image_steps(level), method.chosen("learning_rate")
+    bounds = [torch.tensor(each).to(picture)[:, None, None] for each in limits]
+    if mask is not None:
+        bounds = [torch.where(mask, each, picture) for each in bounds]
+    falls = method.chosen("start") == "coarse"
+    return optimise(
+        picture,
+        loss,
+        optimizer=method.chosen("optimizer"),
+        n_iter=n_iter,
+        learning_rate=falling(rate, n_iter) if falls else rate,
+        n_iter_dual=method.chosen("n_iter_dual"),
+        n_first_dual=method.chosen("n_first_dual"),
+        tolerance=method.tolerance,
+        mask=mask,
+        bounds=tuple(bounds),
+        rng=rng if method.chosen("by_chance") else None,
+        progress=progress,
+    )
+
+
+def falling(rate: float, count: int, floor: float = FLOOR) -> list[float]:
+    """`count` rates from `rate` down to the share `floor` of it, along a cosine."""
     phases = np.linspace(0, np.pi, count)
-    return list(rate * (FLOOR + (1 - FLOOR) * (1 + np.cos(phases)) / 2))
+    return list(rate * (floor + (1 - floor) * (1 + np.cos(phases)) / 2))
 
 
 def enlarged(picture: torch.Tensor, sides: Sequence[int]) -> torch.Tensor:
@@ -218,12 +290,31 @@ def enlarged(picture: torch.Tensor, sides: Sequence[int]) -> torch.Tensor:
 
 
 def _canvas(
-    method: Any, exemplar_shapes: Sequence[tuple[int, ...]], shape: tuple[int, int], n_sizes: int
+    method: Any,
+    exemplar_shapes: Sequence[tuple[int, ...]],
+    shape: tuple[int, int],
+    n_sizes: int,
+    *,
+    margin: int,
 ) -> tuple[int, int]:
-    """The torus to work on: a tile is one as it is, another picture is cut out of a larger one."""
+    """The torus to work on: a tile is one as it is, another picture is cut out of a larger one.
+
+    `margin` : by how many units it is larger at least.
+    """
     unit = max(method.stride, 2 ** (n_sizes - 1))
     least = max(map(method.least_side, exemplar_shapes))
     return tuple(
-        side if wraps else -(-max(side, least) // unit) * unit
+        side if wraps else -(-max(side + margin * unit, least) // unit) * unit
         for side, wraps in zip(shape, PERIODIC[method.tileable], strict=True)
     )
+
+
+def on_canvas(weight_map: np.ndarray, sides: Sequence[int]) -> np.ndarray:
+    """`weight_map` (h, w) on a torus of `sides`: it goes back to where it began in what is left."""
+    for axis, side in enumerate(sides):
+        room = side - weight_map.shape[axis]
+        share = (np.arange(1, room + 1, dtype=np.float32) / (room + 1))[:, None]
+        first, last = (np.take(weight_map, [place], axis=axis) for place in (0, -1))
+        ramp = share if axis == 0 else share.T
+        weight_map = np.concatenate([weight_map, last + ramp * (first - last)], axis=axis)
+    return weight_map

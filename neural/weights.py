@@ -17,6 +17,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from http.client import HTTPException
 from pathlib import Path
 
@@ -118,6 +119,19 @@ class Weights:
         """What errors about them are about."""
         return f"weights {str(self.path)!r}" if self.path else "weights"
 
+    @property
+    def checksum(self) -> str | None:
+        """The SHA-256 (hex) of the file. Cost: reads it, once unless it changes."""
+        return None if self.path is None else _checksum(self.path, self.path.stat().st_mtime_ns)
+
+    @property
+    def altered(self) -> bool:
+        """Whether the file's name ends in a checksum, as torchvision's do, and it has another."""
+        if self.path is None or self.path.name != self.network.file_name:
+            return False
+        expected = self.path.stem.rpartition("-")[2]
+        return self.network.hashed and not self.checksum.startswith(expected)
+
 
 def network(name: str) -> Network:
     """The network called `name`; TextoError if there is none."""
@@ -182,6 +196,12 @@ def lacking(of: Network, names: Iterable[str]) -> str | None:
         if not any(name.startswith(prefix) for name in held):
             return layer
     return None
+
+
+@lru_cache(maxsize=16)
+def _checksum(path: Path, changed: int) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def download(name: str, *, progress: Progress = silent) -> Path:

@@ -2,8 +2,8 @@
 
 The file's one metadata text is sorted JSON: format and version, method and hyper-parameters, the
 exemplar's size and SHA-256, notes, the SHA-256 of the tensors, and a checksum over all of it.
-Nothing stored is ever opened, imported or run: a method is looked up by its registered name, and
-notes are only shown.
+Nothing stored is ever opened, imported or run: a method is looked up by its registered name, notes
+are only shown, and of a setting that is a path no more is stored than its last part.
 """
 
 from __future__ import annotations
@@ -15,14 +15,16 @@ import hashlib
 import io
 import json
 import os
+import warnings
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from . import __version__, registry
 from .files import check_writable, replacing
-from .protocols import Model, TextoError
+from .protocols import Model, TextoError, TextoWarning
 from .settings import settings_of
 from .tensorfile import (
     Refused,
@@ -34,10 +36,16 @@ from .tensorfile import (
     parse,
     read_header,
     read_tensors,
+    tensors_hash,
 )
 
 FORMAT = "texto-model"
 VERSIONS = range(1, 2)  # the format versions that this program reads; it writes the last one
+
+MADE_WITH = ("network_weights", "network_hash", "random_layers")
+
+_PATHS = {"weights": ("random",)}  # settings that are paths, and their values that are none
+_LONGEST = 80  # characters of a stored path that a note shows
 
 Note = str | int | float | None
 
@@ -80,7 +88,7 @@ def load(path: str | os.PathLike) -> Model:
     with _told(path):
         with opened(path) as (file, size):
             metadata, state = _read(file, size)
-        return _restore(metadata, state)
+        return _restore(metadata, state, path)
 
 
 def inspect(path: str | os.PathLike) -> dict[str, Any]:
@@ -121,7 +129,47 @@ def model_hash(path: str | os.PathLike) -> str:
 
 def exemplar_hash(exemplar: np.ndarray) -> str:
     """The SHA-256 (hex) over the shape and the float32 bytes of `exemplar` (H, W, C)."""
-    return _tensors_hash({"exemplar": np.asarray(exemplar, dtype=np.float32)})
+    return tensors_hash({"exemplar": np.asarray(exemplar, dtype=np.float32)})
+
+
+def stored_settings(method: Any) -> dict[str, Any]:
+    """All settings of `method` as files hold them: paths without their folders."""
+    return {
+        name: Path(value).name if _is_path(name, value) else value
+        for name, value in dataclasses.asdict(method).items()
+    }
+
+
+def made_with(method: Any) -> dict[str, str]:
+    """What files say about the weights of `method`'s network, which this loads; {} without one.
+
+    `network_weights` : the file's name, or "random"; `network_hash` : its SHA-256;
+    `random_layers` : those that have random weights, where there are such. TextoError where
+    weights are missing or do not suit.
+    """
+    tell = getattr(method, "made_with", None)
+    found = tell() if callable(tell) else {}
+    return {key: found[key] for key in MADE_WITH if key in found}
+
+
+def without_paths(settings: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """`settings` as `what` holds them, without the paths: nobody's file says what to open here.
+
+    A TextoWarning names a path that is left out.
+    """
+    kept = {name: value for name, value in settings.items() if not _is_path(name, value)}
+    for name in settings.keys() - kept.keys():
+        warnings.warn(
+            f"{what} was made with {name} {settings[name][:_LONGEST]!r}, and stored paths are not "
+            f"opened: those given now, or found here, are used",
+            TextoWarning,
+            stacklevel=3,
+        )
+    return kept
+
+
+def _is_path(name: str, value: Any) -> bool:
+    return name in _PATHS and isinstance(value, str) and value not in ("", *_PATHS[name])
 
 
 def _serialize(model: Model, notes: Mapping[str, Note]) -> bytes:
@@ -134,7 +182,7 @@ def _serialize(model: Model, notes: Mapping[str, Note]) -> bytes:
         "method": registry.name_of(model.method),
         "notes": _checked_notes(dict(notes)),
         "program": __version__,
-        "settings": dataclasses.asdict(model.method),
+        "settings": stored_settings(model.method),
         "version": VERSIONS[-1],
     }
     data = pack(state, _signed(metadata, state))
@@ -144,14 +192,14 @@ def _serialize(model: Model, notes: Mapping[str, Note]) -> bytes:
 
 def _signed(metadata: Mapping[str, Any], state: Mapping[str, np.ndarray]) -> str:
     """The metadata text, with the tensors' SHA-256 and the checksum over everything filled in."""
-    metadata = {**metadata, "tensors": _tensors_hash(state)}
+    metadata = {**metadata, "tensors": tensors_hash(state)}
     return _dumps({**metadata, "checksum": _checksum(metadata)})
 
 
 def _verify(data: bytes, state: Mapping[str, np.ndarray]) -> None:
     """Read the bytes back before they replace an older file: what was meant must be in there."""
     _, again = _read(io.BytesIO(data), len(data))
-    if _tensors_hash(again) != _tensors_hash(state):
+    if tensors_hash(again) != tensors_hash(state):
         raise Refused("was not written as it should be", "report this, with your versions")
 
 
@@ -167,7 +215,7 @@ def _read(file: BinaryIO, size: int) -> tuple[dict[str, Any], dict[str, np.ndarr
         raise Refused("is corrupt: the checksum of its metadata does not match")
     _checked_notes(metadata["notes"])
     state = read_tensors(file, size, header)
-    if metadata["tensors"] != _tensors_hash(state):
+    if metadata["tensors"] != tensors_hash(state):
         raise Refused("is corrupt: the checksum of its tensors does not match")
     return metadata, state
 
@@ -209,11 +257,14 @@ def _checked_notes(notes: dict[str, Note]) -> dict[str, Note]:
     return notes
 
 
-def _restore(metadata: Mapping[str, Any], state: Mapping[str, np.ndarray]) -> Model:
+def _restore(
+    metadata: Mapping[str, Any], state: Mapping[str, np.ndarray], path: str | os.PathLike
+) -> Model:
     name = metadata["method"]
     cls = _method_class(name)
     try:
-        method = cls(**_checked_settings(cls, metadata["settings"]))
+        settings = _checked_settings(cls, metadata["settings"])
+        method = cls(**without_paths(settings, f"model {os.fspath(path)!r}"))
         model = method.restore(state)
     except TextoError as error:
         raise Refused(f"makes no sense: {error.what} {error.why}") from error
@@ -257,15 +308,6 @@ def _checked_settings(method: type, stored: Mapping[str, Any]) -> dict[str, Any]
 
 def _exemplar_entry(exemplar: np.ndarray) -> dict[str, Any]:
     return {"size": list(exemplar.shape), "sha256": exemplar_hash(exemplar)}
-
-
-def _tensors_hash(state: Mapping[str, np.ndarray]) -> str:
-    """SHA-256 over names, dtypes, shapes and little-endian bytes, in the order of the names."""
-    digest = hashlib.sha256()
-    for name, array in sorted(state.items()):
-        digest.update(_dumps([name, array.dtype.name, list(array.shape)]).encode() + b"\n")
-        digest.update(np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C").data)
-    return digest.hexdigest()
 
 
 def _checksum(metadata: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ duplicate keys, so both directions go through here.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import itertools
 import json
 import math
@@ -95,6 +96,16 @@ def native(array: np.ndarray) -> np.ndarray:
     """`array` contiguous in C order and in the machine's byte order (0-d stays 0-d)."""
     array = np.asarray(array)
     return np.asarray(array, dtype=array.dtype.newbyteorder("="), order="C")
+
+
+def tensors_hash(tensors: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 (hex) over names, dtypes, shapes and little-endian bytes, in the names' order."""
+    digest = hashlib.sha256()
+    for name, array in sorted(tensors.items()):
+        entry = json.dumps([name, array.dtype.name, list(array.shape)], separators=(",", ":"))
+        digest.update(entry.encode() + b"\n")
+        digest.update(np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C").data)
+    return digest.hexdigest()
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from torch import nn
 from texto.protocols import TextoError, TextoWarning, as_image
 
 from .. import checkpoints
-from ..tensors import exact_float32, resolve_device, to_tensor
+from ..tensors import ShortMemory, exact_float32, is_short, on_device, resolve_device, to_tensor
 from ..weights import RANDOM, Weights, find
 
 
@@ -43,7 +43,7 @@ class NetworkFeatures(ABC):
     ):
         self.layers = self._checked_layers(layers)
         self.weights: Weights = find(self.network_name, weights)
-        self.device = resolve_device(device)
+        self.device = resolve_device(device)  # told before files are read
         self._may_move = device == "auto"
         bare = self._bare_network()
         expected = {
@@ -58,7 +58,8 @@ class NetworkFeatures(ABC):
         )
         state |= {name: torch.tensor(0) for name in counters}
         bare.load_state_dict(state, strict=False, assign=True)
-        self.network = self._ready(bare).eval().requires_grad_(False).to(self.device)
+        self.network = self._ready(bare).eval().requires_grad_(False)
+        on_device(device, self.to, f"the network {self.network_name}")
         self.channels = {layer: self.depths[layer] for layer in self.layers}
         self.strides = {layer: self._stride(layer) for layer in self.layers}
         self.smallest = max(self._smallest(layer) for layer in self.layers)
@@ -89,10 +90,12 @@ class NetworkFeatures(ABC):
         picture = as_image(picture, "picture")
         try:
             return self._of(picture)
-        except torch.OutOfMemoryError as error:
+        except Exception as error:
+            if not is_short(error):
+                raise
             height, width = picture.shape[:2]
-            if not self._may_move:
-                raise TextoError(
+            if not self._may_move or self.device.type == "cpu":
+                raise ShortMemory(
                     f"memory of {self.device}",
                     f"is too small for the features of {width}x{height}",
                     "use a smaller picture, or --device cpu",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ import torch
 from texto.neighbors import Neighbors
 from texto.protocols import TextoError
 
-from ..tensors import exact_float32
+from ..tensors import exact_float32, in_blocks
 
 BLOCK, GPU_BLOCK = 1 << 21, 1 << 26  # scores in memory at a time
 
@@ -50,6 +50,7 @@ class Targets:
         self._centre = self.points.to(self.exact).mean(dim=0).to(points.dtype)
         self._centred = self.points - self._centre
         self._norms = self._centred.to(self.exact).square().sum(dim=1)
+        self._scores = BLOCK if points.device.type == "cpu" else GPU_BLOCK
         self._neighbors = None
         if points.device.type == "cpu" and not entropic:  # twice as fast there as torch
             self._neighbors = Neighbors(self.points.numpy(), device="cpu")
@@ -83,8 +84,11 @@ class Targets:
                 raise (error if torch.isfinite(points).all() else not_finite()) from error
         bias = ((potential - potential.max() - self._norms) / 2).to(points.dtype)
         labels = torch.empty(points.shape[1], dtype=torch.long, device=points.device)
-        for part, centred in self._blocks(points):
-            labels[part] = torch.addmm(bias, centred, self._centred.T).argmax(dim=1)
+
+        def search(part: slice) -> None:
+            labels[part] = torch.addmm(bias, self._in(points, part), self._centred.T).argmax(dim=1)
+
+        self._in_blocks(points, search)
         return labels
 
     def _shared(self, points: torch.Tensor, potential: torch.Tensor) -> Match:
@@ -95,24 +99,33 @@ class Targets:
         residuals, masses = torch.empty_like(points), torch.zeros_like(potential)
         values = points.new_empty(points.shape[1], dtype=self.exact)
         cost = torch.zeros_like(top)
-        for part, centred in self._blocks(points):
+
+        def share(part: slice) -> None:
+            centred = self._in(points, part)
             logits = torch.addmm(bias, centred, self._centred.T, alpha=2 / size)
             sums = logits.logsumexp(dim=1)
             shares = logits.sub_(sums[:, None]).exp_()
             squares, means = centred.square().sum(dim=1), shares @ self._centred
             values[part] = squares.to(self.exact) - size * (sums.to(self.exact) - log_count)
             residuals[:, part] = (centred - means).T
-            masses += shares.sum(dim=0)
-            cost += (squares + shares @ norms - 2 * (centred * means).sum(dim=1)).sum()
+            costs = squares + shares @ norms - 2 * (centred * means).sum(dim=1)
+            received, paid = shares.sum(dim=0).to(masses), costs.sum().to(cost)
+            masses.add_(received)  # no memory is needed from here
+            cost.add_(paid)
+
+        self._in_blocks(points, share)
         return Match(values - top, residuals, masses / len(values), cost / len(values))
 
-    def _blocks(self, points: torch.Tensor) -> Iterator[tuple[slice, torch.Tensor]]:
-        """Slices of `points` (d, n), and their points less the centre, (b, d)."""
-        block = BLOCK if points.device.type == "cpu" else GPU_BLOCK
-        step = max(1, block // len(self))
-        for start in range(0, points.shape[1], step):
-            part = slice(start, min(start + step, points.shape[1]))
-            yield part, points[:, part].T - self._centre
+    def _in(self, points: torch.Tensor, part: slice) -> torch.Tensor:
+        """`part` of `points` (d, n) less the centre, (b, d)."""
+        return points[:, part].T - self._centre
+
+    def _in_blocks(self, points: torch.Tensor, run: Callable[[slice], None]) -> None:
+        """`run` on slices of the columns of `points` (d, n), smaller where memory is short."""
+        size = max(1, self._scores // len(self))
+        fitted = in_blocks(points.shape[1], size, run)
+        if fitted < size:  # other layers and steps need not find out again
+            self._scores = fitted * len(self)
 
 
 @contextmanager

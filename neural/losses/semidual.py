@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -19,10 +19,13 @@ from texto.threads import single_blas
 from .base import Maps, Term, columns
 from .ctransform import Match, Targets, value
 
-STEPS = ("plain", "normalised", "cost")
+STEPS = ("plain", "normalised", "cost", "bounded")
 SCHEDULES = ("constant", "sqrt")
 FADING = 0.1  # weight of the newest step in the running mean of the cost
+BOUND = 3  # units that a bounded step may lower a potential
 EMPHASIS = 3  # with falling steps, the average weighs iterate k as k^EMPHASIS
+
+Where = Mapping[str, Any] | Callable[[str, tuple[int, int]], Any]
 
 
 class SemiDual(Term):
@@ -36,14 +39,16 @@ class SemiDual(Term):
 
     n_targets : features of the exemplar a layer, drawn once; None: all. n_queries : features of
     the picture that a step of ascent looks at, drawn anew; None: all. `n_image_queries` the
-    same for `value`. `where` : by layer, (h, w) bool, the positions that take part.
+    same for `value`. `where` : by layer, (h, w), or a function of the layer and of (h, w): bool,
+    the positions that take part, or in [0, 1] the chance of each to do so, drawn anew.
 
     A step of ascent from the gradient g_j = 1 / m - mass of cell j is
     `step` "plain": rate g, as published for patches with `rate=1`; "normalised": rate g / |g|,
     as published for VGG-19; "cost": rate (mean cost) g / max(1 / m, 1 / n), that of `patch-ot`,
     which needs no tuning from layer to layer: `rate=0.3` with `schedule="sqrt"`, where step t
-    has rate / sqrt(t). `settle` goes to the average since the last time, uniform for constant
-    steps.
+    has rate / sqrt(t); "bounded": that, and at most 3 units down, for features that may crowd
+    round a few targets, as those of an untrained network do. `rate` is one number, or one by
+    layer. `settle` goes to the average since the last time, uniform for constant steps.
 
     entropic : lambda of the entropic cost, in units of |x - y|^2; 0: none.
 
@@ -62,16 +67,17 @@ class SemiDual(Term):
         n_targets: int | None = None,
         n_queries: int | None = None,
         n_image_queries: int | None = None,
-        rate: float = 1.0,
-        step: Literal["plain", "normalised", "cost"] = "plain",
+        rate: float | Mapping[str, float] = 1.0,
+        step: Literal["plain", "normalised", "cost", "bounded"] = "plain",
         schedule: Literal["constant", "sqrt"] = "constant",
         entropic: float = 0.0,
-        where: Mapping[str, torch.Tensor] | None = None,
+        where: Where | None = None,
         rng: np.random.Generator,
     ):
         super().__init__(features, target_maps, layers=layers, weights=weights)
         _check(step=(step, STEPS), schedule=(schedule, SCHEDULES))
-        for name, number in (("rate", rate), ("entropic", entropic)):
+        rates = dict(rate) if isinstance(rate, Mapping) else dict.fromkeys(self.layers, rate)
+        for name, number in (*(("rate", each) for each in rates.values()), ("entropic", entropic)):
             if not 0 <= number < np.inf:
                 raise TextoError(name, f"is {number}", "give a number from 0")
         counts = {"n_targets": n_targets, "n_queries": n_queries}
@@ -79,9 +85,7 @@ class SemiDual(Term):
             if count is not None and count < 1:
                 raise TextoError(name, f"is {count}", "give a number from 1, or none")
         self._rng, self._n_queries, self._n_image = rng, n_queries, n_image_queries
-        self._places = {}
-        for layer, mask in (where or {}).items():
-            self._places[layer] = torch.nonzero(mask.flatten())[:, 0]
+        self._where, self._chances = where, {}
         targets = {layer: columns(target_maps[layer]) for layer in self.layers}
         for layer, points in targets.items():
             if not points.shape[1]:
@@ -89,7 +93,7 @@ class SemiDual(Term):
         self.potentials = {
             layer: Potential(
                 Targets(self._part(points, n_targets), entropic=entropic),
-                rate=rate,
+                rate=rates[layer],
                 step=step,
                 schedule=schedule,
             )
@@ -98,7 +102,8 @@ class SemiDual(Term):
 
     def value(self, maps: Maps) -> torch.Tensor:
         """The cost of `maps` (1, C, h, w) by layer at the present potentials, a scalar."""
-        total = next(iter(maps.values())).new_zeros(())
+        # 0, but a function of the maps even where no position takes part.
+        total = 0 * maps[self.layers[0]].flatten()[0]
         with single_blas():
             for layer, potential in self.potentials.items():
                 points = self._points(maps, layer, self._n_image)
@@ -140,9 +145,20 @@ class SemiDual(Term):
     def _points(self, maps: Maps, layer: str, count: int | None) -> torch.Tensor:
         """(C, n): the features that take part, at most `count`."""
         points = columns(maps[layer])
-        if layer in self._places:
-            points = points.index_select(1, self._places[layer].to(points.device))
+        chances = self._chances_at(layer, tuple(maps[layer].shape[-2:]))
+        if chances is not None:
+            drawn = chances if chances.dtype == bool else self._rng.random(chances.size) < chances
+            places = torch.from_numpy(np.flatnonzero(drawn))
+            points = points.index_select(1, places.to(points.device))
         return self._part(points, count)
+
+    def _chances_at(self, layer: str, sides: tuple[int, ...]) -> np.ndarray | None:
+        """(n,): which positions of maps of `sides` take part, or their chances; None: all."""
+        if layer not in self._chances:
+            where = self._where
+            found = where(layer, sides) if callable(where) else (where or {}).get(layer)
+            self._chances[layer] = None if found is None else np.asarray(found).ravel()
+        return self._chances[layer]
 
     def _part(self, points: torch.Tensor, count: int | None) -> torch.Tensor:
         """`count` random columns, none twice; all where there are no more."""
@@ -207,7 +223,8 @@ class Potential:
         cost = match.cost.to(self._unit)
         faded = torch.lerp(self._unit, cost, FADING)
         self._unit = torch.where(self._unit < 0, cost, faded)
-        return self._unit * slope / max(share, 1 / n_points)
+        direction = slope / max(share, 1 / n_points)
+        return self._unit * (direction.clamp(min=-BOUND) if self._step == "bounded" else direction)
 
 
 def _check(**options: tuple[str, tuple[str, ...]]) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from texto.checks import check_probabilities, only, take
-from texto.mixing.ingredients import ingredients, mixed_state, normalised, pure_model
+from texto.mixing.ingredients import ingredients, mixed_state, normalised, pure_model, pure_pair
+from texto.mixing.zones import NODES, along, resized
 from texto.protocols import Model, Progress, Rng, TextoError, as_shape, generator, silent
 
 
@@ -59,6 +60,45 @@ def mix(method: Any, models: Sequence[Model], weights: Sequence[float]) -> Model
         return pure_model(method, parts[0])
     exemplars = tuple(method.checked(part.exemplar, "exemplar") for part in parts)
     return MixedPictureModel(method, exemplars, normalised(parts))
+
+
+def mix_along(
+    method: Any,
+    models: Sequence[Model],
+    weight_map: np.ndarray,
+    shape: tuple[int, int],
+    *,
+    rng: Rng = None,
+    progress: Progress = silent,
+) -> np.ndarray:
+    """Texture (height, width, C) whose mix of two pure `models` follows `weight_map` (H, W).
+
+    0 is the first model's texture, 1 the second's; the map is resized to `shape` = (height,
+    width) and eased twice, see `texto.mixing.zones.along`, to weights w_k(x). The picture u
+    minimises
+
+        F(u) = sum_k W_k OT(mu_k, nu_k),   mu_k = sum_i w_k(x_i) delta_{f_i(u)} / sum_i w_k(x_i)
+
+    with the features f_i(u) at the places x_i, those of exemplar k as nu_k, and W_k the mean of
+    w_k: a feature counts in the transport to either texture as the map says, and pulls at its
+    pixels as much. In a step it takes part with that chance. Where the picture does not repeat,
+    the map finds back to where it began beyond the border. Raises TextoError as `mix` does, for
+    other than two models and for mixed ones. Cost: about that of two pure syntheses.
+    """
+    # Eased twice: a barycentre is far from both textures soon, the outer quarters must not be.
+    values = along(along(weight_map).values / (NODES - 1)).values / (NODES - 1)
+    rng, shape = generator(rng), as_shape(shape)
+    parts = pure_pair(method, models)
+    second = resized(values, shape)
+    maps = (1 - second, second)
+    if len(parts) == 2:  # else both are of one exemplar
+        parts = [part for part, weights in zip(parts, maps, strict=True) if weights.any()]
+    if len(parts) == 1:
+        return pure_model(method, parts[0]).synthesize(shape, rng=rng, progress=progress)
+    from ..synthesis import synthesise
+
+    exemplars = [method.checked(part.exemplar, "exemplar") for part in parts]
+    return synthesise(method, exemplars, shape, weights=maps, rng=rng, progress=progress)
 
 
 def restore(method: Any, state: Mapping[str, Any]) -> MixedPictureModel:

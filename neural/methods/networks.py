@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -65,12 +66,25 @@ class Networked(PictureDescent):
                 return str(error)
         return reason
 
+    def made_with(self) -> dict[str, str]:
+        """What results should state: the weights' file, its SHA-256, and layers without any.
+
+        Loads the network. TextoError where weights are missing or do not suit.
+        """
+        self._require_torch()
+        if self.weights == RANDOM:
+            return {"network_weights": RANDOM, "random_layers": "all"}
+        network = self._on_its_device(lambda device: self.backbone(device).loaded().synthesis)
+        stated = {
+            "network_weights": network.weights.name,
+            "network_hash": network.weights.checksum,
+            "random_layers": ", ".join(network.random_layers),
+        }
+        return {name: text for name, text in stated.items() if text}
+
     def check(self, exemplar: np.ndarray) -> None:
         """Load the network; TextoError where weights or the exemplar do not suit."""
-        from ..tensors import resolve_device
-
-        device = str(resolve_device(self.device))
-        views = self.backbone(device).views(exemplar)
+        views = self._on_its_device(lambda device: self.backbone(device).views(exemplar))
         if views.untrained:
             title = TITLES[self.network]
             warnings.warn(
@@ -89,6 +103,11 @@ class Networked(PictureDescent):
     def least_side(self, shape: tuple[int, ...]) -> int:
         """So large that no layer repeats itself at a small size."""
         return LEAST_SIDE << (self.count_sizes(shape) - 1)
+
+    def _on_its_device(self, run: Callable[[str], Any]) -> Any:
+        from ..tensors import on_device
+
+        return on_device(self.device, run, f"the network of {registry.name_of(self)}")
 
     def views(self, work: Any) -> Any:
         """The features of exemplar and synthesis at one size, a `neural.backbones.Views`."""

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from texto.protocols import Model, TextoError
+from texto.protocols import Model, Progress, Rng, TextoError, silent
 from texto.settings import setting
 
 from . import mixed
-from .descent import PictureDescent, PictureModel
+from .descent import PictureDescent
 from .networks import Networked
+from .picture import PictureModel
 
 COARSEST = 32  # pixels: an automatic coarsest size is shorter than twice this
 PUBLISHED_LEVELS = 4
@@ -90,19 +91,61 @@ class Transported(PictureDescent):
         """The model between `models` at `weights`, see `neural.methods.mixed.mix`."""
         return mixed.mix(self, models, weights)
 
+    def mix_along(
+        self,
+        models: Sequence[Model],
+        weight_map: np.ndarray,
+        shape: tuple[int, int],
+        *,
+        rng: Rng = None,
+        progress: Progress = silent,
+    ) -> np.ndarray:
+        """Texture whose mix follows `weight_map`, see `neural.methods.mixed.mix_along`."""
+        return mixed.mix_along(self, models, weight_map, shape, rng=rng, progress=progress)
+
+    def inpaint(
+        self,
+        image: np.ndarray,
+        mask: np.ndarray,
+        *,
+        sources: np.ndarray | None = None,
+        rng: Rng = None,
+        progress: Progress = silent,
+    ) -> np.ndarray:
+        """`image` (H, W, C) with new pixels where `mask` (H, W) is True, see `Inpaints`.
+
+        The features at the holes are transported onto those elsewhere, size by size whatever
+        `start` is; which are which, `neural.hole_sights` tells. Pictures do not repeat here,
+        `tileable` is for syntheses, and networks see mirrored borders. With networks and no
+        `learning_rate` given, it is a third of the usual. Raises TextoError where
+        too little is left to copy from. Cost: a step sees the part of the picture around the
+        holes.
+        """
+        from ..inpainting import inpaint
+
+        return inpaint(self, image, mask, sources=sources, rng=rng, progress=progress)
+
     def restore(self, state: Mapping[str, Any]) -> PictureModel | mixed.MixedPictureModel:
         """The model whose `state()` is `state`; TextoError where the arrays make no sense."""
         return mixed.restore(self, state) if "mix.weights" in state else super().restore(state)
 
-    def semidual(self, features: Any, targets: dict[str, Any], work: Any, **options: Any) -> Any:
-        """The transport loss between `features` of the synthesis and `targets`."""
-        from ..losses import SemiDual
+    def semidual(self, sight: Any, targets: dict[str, Any], work: Any, **options: Any) -> Any:
+        """The transport loss between the features of a `neural.sights.Sight` and `targets`.
 
-        n_queries = self.chosen("n_queries")
+        Nothing, where there are no targets.
+        """
+        from ..losses import Loss, SemiDual
+
+        if not targets:
+            return Loss([])
+        n_queries, rate = self.chosen("n_queries"), self.chosen("dual_rate")
+        if n_queries is not None:
+            n_queries = max(1, n_queries // sight.sparser)
         return SemiDual(
-            features,
+            sight.features,
             targets,
-            rate=self.chosen("dual_rate"),
+            rate={layer: rate * sight.rates.get(layer, 1.0) for layer in targets},
+            where=sight.where,
             schedule=self.chosen("schedule"),
             rng=work.rng,
             **{
@@ -175,15 +218,11 @@ class WithPatches(Transported):
 
     def patch_loss(self, work: Any) -> Any:
         """The transport of patches at the levels from `work.level` up, their mean."""
-        from ..features import PatchFeatures
-
         n_levels = self.count_levels(work.whole_shape) - work.level
         while n_levels > 1 and min(work.sides) >> (n_levels - 1) < self.patch_size:
             n_levels -= 1  # a tile smaller than the coarsest patches
-        same = {"patch_size": self.patch_size, "n_levels": n_levels, "device": work.device}
-        features = PatchFeatures(periodic=(True, True), **same)
-        targets = PatchFeatures(periodic=(False, False), **same).of(work.exemplar)
-        return self.semidual(features, targets, work, n_targets=self.chosen("n_patches"))
+        sight = work.patches(self.patch_size, n_levels)
+        return self.semidual(sight, sight.targets, work, n_targets=self.chosen("n_patches"))
 
 
 @dataclass(frozen=True)
@@ -202,16 +241,16 @@ class WithNetwork(Networked, Transported):
         """The sum over layers of the transport of features."""
         from ..features import normalised
 
-        views = self.views(work)
-        maps = views.targets(work.exemplar)
-        features = normalised(views.synthesis, maps)
+        sight = work.network(self.backbone(work.device))
+        features = normalised(sight.features, sight.targets)
         if self.as_published:
             features.norms |= self.published_norms(features.norms, work)
         options = {"n_targets": self.n_targets, "weights": 1.0}
         if self.as_published:
             n_queries = self.n_queries or GRID
             options |= {"step": "normalised", "n_queries": n_queries, "n_image_queries": n_queries}
-        return self.semidual(features, features.scaled(maps), work, **options)
+        scaled = features.scaled(sight.targets)
+        return self.semidual(replace(sight, features=features), scaled, work, **options)
 
     def published_norms(self, norms: dict[str, float], work: Any) -> dict[str, float]:
         """What the published code divides by, where it is not `norms`."""

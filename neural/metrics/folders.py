@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import warnings
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
 from texto.protocols import TextoError
 
 from .. import checkpoints
-from ..tensors import exact_float32, resolve_device
+from ..tensors import exact_float32, is_short, on_device
 from ..weights import Weights, find
 
 SUFFIXES = (".png", ".jpg", ".jpeg")  # what torch-fidelity opens
@@ -45,12 +46,7 @@ def fid(
     if found.path is None:
         raise TextoError("fid", "of random weights means nothing", "give trained ones")
     _check_weights(found)
-    chosen = resolve_device(device)
-    if chosen.type == "cuda":
-        import torch
-
-        torch.cuda.set_device(chosen)
-    return _computed(folders, found.path, dims, cuda=chosen.type == "cuda")
+    return on_device(device, partial(_computed, folders, found.path, dims), "fid")
 
 
 def _check_weights(found: Weights) -> None:
@@ -69,9 +65,13 @@ def _check_weights(found: Weights) -> None:
         )
 
 
-def _computed(folders: list[Path], weights: Path, dims: int, *, cuda: bool) -> float:
+def _computed(folders: list[Path], weights: Path, dims: int, device: str) -> float:
+    import torch
     from torch_fidelity import calculate_metrics
 
+    cuda = device.startswith("cuda")
+    if cuda:
+        torch.cuda.set_device(device)
     try:
         with warnings.catch_warnings(), exact_float32():
             warnings.simplefilter("ignore")
@@ -88,6 +88,8 @@ def _computed(folders: list[Path], weights: Path, dims: int, *, cuda: bool) -> f
                 verbose=False,
             )
     except (RuntimeError, OSError, ValueError, EOFError, KeyError) as error:
+        if is_short(error):
+            raise
         raise TextoError(
             "fid", f"torch-fidelity failed: {error}".splitlines()[0], "check pictures and weights"
         ) from error

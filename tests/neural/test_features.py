@@ -9,7 +9,7 @@ pytest.importorskip("torchvision")
 from safetensors.torch import load_file  # noqa: E402
 from torchvision.models import inception_v3, vgg19  # noqa: E402
 
-from neural.features import InceptionV3Features, VGG19Features  # noqa: E402
+from neural.features import InceptionV3Features, VGG19Features, base  # noqa: E402
 from neural.tensors import exact_float32, resolve_device, to_picture, to_tensor  # noqa: E402
 from texto.protocols import TextoError, TextoWarning  # noqa: E402
 
@@ -286,6 +286,7 @@ def test_devices(monkeypatch):
         with pytest.raises(TextoError, match=f"device '{name}'"):
             resolve_device(name)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "init", lambda: None)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert resolve_device("auto") == torch.device("cuda:0")
     assert resolve_device("cuda:1") == torch.device("cuda:1")
@@ -313,8 +314,11 @@ def test_out_of_memory(picture, vgg_file, monkeypatch):
 
     monkeypatch.setattr(VGG19Features, "_maps", fails_once)
     small = picture[:16, :16]
-    with pytest.warns(TextoWarning, match="too little memory for 16x16: the CPU goes on"):
-        found = VGG19Features(("relu1_1",), weights=vgg_file, device="auto").of(small)
+    features = VGG19Features(("relu1_1",), weights=vgg_file, device="auto")
+    features.device = torch.device("cuda", 0)
+    monkeypatch.setattr(base, "to_tensor", lambda picture, device: to_tensor(picture))
+    with pytest.warns(TextoWarning, match="cuda:0 has too little memory for 16x16: the CPU goes"):
+        found = features.of(small)
     asked = VGG19Features(("relu1_1",), weights=vgg_file, device="cpu")
     assert torch.equal(found["relu1_1"].cpu(), asked.of(small)["relu1_1"])
     failures.clear()

@@ -12,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import texto  # noqa: E402
-from neural import backbones, synthesis  # noqa: E402
+from neural import backbones, synthesis, tensors  # noqa: E402
 from neural.features import InceptionV3Features, PatchFeatures, RandomFeatures  # noqa: E402
 from neural.features.normalised import rms_norms  # noqa: E402
 from neural.synthesis import Work, enlarged  # noqa: E402
@@ -295,7 +295,7 @@ def test_a_gpu_without_memory_gives_way_to_the_cpu(picture, monkeypatch):
     small = picture[:40, :40]
     expected = made("gotex-patch", small)
     monkeypatch.setattr(synthesis, "_Synthesis", Tight)
-    monkeypatch.setattr(synthesis, "resolve_device", lambda name: torch.device("cuda", 0))
+    monkeypatch.setattr(tensors, "resolve_device", lambda name: torch.device("cuda", 0))
     model = texto.method("gotex-patch", n_iter=2, device="auto").fit(small, rng=0)
     seen = []
     with pytest.warns(TextoWarning, match="cuda:0 has too little memory for 40x32: the CPU goes"):
@@ -309,7 +309,7 @@ def test_a_named_gpu_without_memory_is_an_error(picture, monkeypatch):
     model = texto.method("gotex-patch", n_iter=2).fit(picture[:40, :40], rng=0)
     model = dataclasses.replace(model, method=dataclasses.replace(model.method, device="cuda"))
     monkeypatch.setattr(synthesis, "_Synthesis", Tight)
-    monkeypatch.setattr(synthesis, "resolve_device", lambda name: torch.device("cuda", 0))
+    monkeypatch.setattr(tensors, "resolve_device", lambda name: torch.device("cuda", 0))
     with pytest.raises(TextoError, match="memory of cuda:0: is too small for 40x32; make a"):
         model.synthesize((32, 40), rng=1)
 

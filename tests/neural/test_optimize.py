@@ -224,7 +224,7 @@ def test_checkpoints_of_other_runs_and_damaged_ones_are_refused(tmp_path):
     loss, rng, picture = transport()
     optimise(picture, loss, n_iter=3, rng=rng, checkpoint=Checkpoint(path))
     for options in ({"n_iter": 4}, {"n_iter": 3, "optimizer": "lbfgs"}):
-        with pytest.raises(TextoError, match="is of another picture or other settings"):
+        with pytest.raises(TextoError, match="is of another run: descent was"):
             optimise(picture, loss, rng=rng, checkpoint=Checkpoint(path), **options)
     with pytest.raises(TextoError, match="another picture"):
         smaller = picture[:, :, :8].contiguous()

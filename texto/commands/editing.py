@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import dataclasses
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,8 @@ def record_fields(
     return {
         "command": command,
         "method": name,
-        "settings": dataclasses.asdict(itself) if itself else {},
+        "settings": storage.stored_settings(itself) if itself else {},
+        **source.made_with(itself),
         "size": [width, height],
         "bits": picture.bits,
         "alpha": options.alpha or "refuse",
@@ -46,7 +46,8 @@ def paths(
     options: argparse.Namespace, default: str, fields: Mapping[str, Any], first: int
 ) -> dict[int, Path | None]:
     """The file of each picture by its seed, `first` and up, for the `record_fields`."""
-    named = {key: fields[key] for key in ("method", "size", "bits")}
+    named = {"method": source.name_in_files(fields["method"], fields)}
+    named |= {key: fields[key] for key in ("size", "bits")}
     return {
         seed: _path(options, default, seed=seed, **named)
         for seed in range(first, first + options.num)

@@ -14,10 +14,9 @@ from typing import Any
 from .. import registry, storage
 from ..history import History
 from ..protocols import Progress, TextoError
-from . import outputs, powers, record, source, synth_plan
+from . import curves, outputs, powers, record, source, synth_plan
 from .console import progress_bar, say, say_json
 from .running import tell_seed, threads, told_time
-from .synth import draw_curve
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -62,22 +61,23 @@ def _planned(options: argparse.Namespace) -> Job:
     height, width, channels = guide.shape
     size = options.size.of((width, height)) if options.size else (width, height)
     outputs.check_memory(*size, origin.exemplar.shape[2] + max(1, channels))
-    name = registry.name_of(origin.method)
-    stem = outputs.safe_stem(origin.path)
+    name, made = registry.name_of(origin.method), synth_plan.weights_of(origin, repeated)
+    stem, called = outputs.safe_stem(origin.path), source.name_in_files(name, made)
     seeds = range(first, first + options.num)
-    paths = {seed: synth_plan.output(options, stem, name, size, seed) for seed in seeds}
+    paths = {seed: synth_plan.output(options, stem, called, size, seed) for seed in seeds}
     plots = {seed: synth_plan.plot_path(paths[seed]) if options.plot else None for seed in seeds}
     bits = synth_plan.checked_bits(options, repeated, origin, [paths[first]])[0]
     _check_outputs(options, origin, paths, plots)
     plan = record.Record(
         method=name,
-        settings=dataclasses.asdict(origin.method),
+        settings=storage.stored_settings(origin.method),
         size=size,
         seed=first,
         fit_seed=None,
         bits=bits,
         deterministic=options.deterministic or bool(repeated and repeated.deterministic),
         **origin.names,
+        **made,
     )
     weight = options.guide_weight
     if weight is None:
@@ -165,7 +165,7 @@ def _made(
     path, plot = job.paths[seed], job.plots[seed]
     outputs.write_picture(image, path, bits=plan.bits, text=text)
     if plot:
-        draw_curve(history, plan, plot)
+        curves.draw(history.steps, job.origin.method, plan.seed, plot)
     if path and not options.json:
         say(str(path))
     seconds = round(time.perf_counter() - start, 3)

@@ -54,7 +54,9 @@ def planned(options: argparse.Namespace) -> Job:
     size = (options.size or DEFAULT_SIZE).of((width, height))
     outputs.check_memory(*size, channels)
     seeds = range(first, first + options.num)
-    paths = {seed: _output(options, method, size, seed) for seed in seeds}
+    made = source.made_with(method)
+    name = source.name_in_files(registry.name_of(method), made)
+    paths = {seed: _output(options, name, size, seed) for seed in seeds}
     bits = _checked_outputs(options, paths, origins)
     mixes = [weights]
     if options.steps:
@@ -64,7 +66,8 @@ def planned(options: argparse.Namespace) -> Job:
     fields = {
         "command": "mix",
         "method": registry.name_of(method),
-        "settings": dataclasses.asdict(method),
+        "settings": storage.stored_settings(method),
+        **made,
         "size": list(size),
         "bits": bits,
         "fit_seed": first,
@@ -192,14 +195,14 @@ def _hash(origin: source.Source) -> str:
 
 
 def _output(
-    options: argparse.Namespace, method: Any, size: tuple[int, int], seed: int
+    options: argparse.Namespace, method: str, size: tuple[int, int], seed: int
 ) -> Path | None:
     if options.output == "-":
         return None
     stem = "-".join(outputs.safe_stem(path) for path in options.sources)
     fields = {
         "stem": stem.encode()[:_MAX_STEM].decode("utf-8", "ignore"),
-        "method": registry.name_of(method),
+        "method": method,
         "size": f"{size[0]}x{size[1]}",
         "seed": seed,
     }

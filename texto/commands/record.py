@@ -25,7 +25,8 @@ class Record:
 
     `size` : (width, height). `fit_seed` is None where the model's seed is not known. `maps` :
     for a stack of aligned maps, the notes of `texto.maps.Stack` with the bits written; the file
-    holds number `map` of them, from 1.
+    holds number `map` of them, from 1. `network_weights` : a file, or "random"; the layers
+    that have random ones are in `random_layers`.
     """
 
     method: str
@@ -43,6 +44,9 @@ class Record:
     model_hash: str | None = None
     maps: Mapping[str, Any] | None = None
     map: int | None = None
+    network_weights: str | None = None
+    network_hash: str | None = None
+    random_layers: str | None = None
 
     @property
     def stack(self) -> Stack | None:
@@ -211,4 +215,7 @@ _FIELDS = {
     "model_hash": _optional(_hash),
     "maps": _optional(_maps),
     "map": _optional(_whole(1, 2**16)),
+    "network_weights": _optional(is_base_name),
+    "network_hash": _optional(_hash),
+    "random_layers": _optional(lambda value: isinstance(value, str)),
 }

@@ -159,8 +159,41 @@ def build_method(
                 f"is stored, but {name!r} of this version does not have it",
                 "use the version of texto that 'texto info' names",
             )
-    stored_values = {key: known[key].check(value) for key, value in settings.items()}
-    return _on_its_device(cls(**{**stored_values, **given_settings(cls, options)}))
+    given = given_settings(cls, options)
+    kept = {key: known[key].check(value) for key, value in settings.items()}
+    return _on_its_device(cls(**{**_unless_given(kept, given), **given}))
+
+
+def made_with(method: Method, *, note: bool = False) -> dict[str, Any]:
+    """`storage.made_with`; with `note`, random weights are told of."""
+    found = storage.made_with(method)
+    if note and found.get("random_layers"):
+        warnings.warn(
+            f"random weights in the layers {found['random_layers']} of "
+            f"{registry.name_of(method)}: not a network as trained",
+            TextoWarning,
+            stacklevel=2,
+        )
+    return found
+
+
+def weights_of(origin: Source) -> Mapping[str, Any]:
+    """`made_with` of what `origin` will run: of a trained model, what its file says."""
+    if origin.model is None or not hasattr(origin.method, "train"):
+        return made_with(origin.method, note=origin.model is not None)
+    notes = storage.inspect(origin.path)["notes"]
+    return {key: notes[key] for key in storage.MADE_WITH if isinstance(notes.get(key), str)}
+
+
+def name_in_files(name: str, made: Mapping[str, Any]) -> str:
+    """The method's `name` as files are called: not like those of a trained network."""
+    return f"{name}-random" if made.get("random_layers") else name
+
+
+def _unless_given(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The `stored` settings of a picture that are not `given` anew, without paths."""
+    rest = {key: value for key, value in stored.items() if key not in given}
+    return storage.without_paths(rest, "the picture")
 
 
 def given_settings(cls: type, options: argparse.Namespace) -> dict[str, Any]:
@@ -196,7 +229,7 @@ def _changed(model: Model, options: argparse.Namespace, repeated: Mapping[str, A
             raise TextoError(
                 f"setting {key!r}", "is fixed when the model is fitted", "fit again, or leave it"
             )
-    method = dataclasses.replace(model.method, **{**kept, **given})
+    method = dataclasses.replace(model.method, **{**_unless_given(kept, given), **given})
     return dataclasses.replace(model, method=_on_its_device(method))
 
 

@@ -6,10 +6,11 @@ import argparse
 import dataclasses
 import itertools
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from .. import __version__, registry
+from .. import __version__, registry, storage
 from ..protocols import TextoError, TextoWarning
 from . import maps, outputs, record, source
 from .record import Record
@@ -39,9 +40,10 @@ def planned(options: argparse.Namespace) -> Job:
     origin = opened(options, repeated, first)
     size = _chosen_size(options, repeated, origin)
     outputs.check_memory(*size, origin.exemplar.shape[2])
-    name = registry.name_of(origin.method)
+    name, made = registry.name_of(origin.method), weights_of(origin, repeated)
     stems, seeds = maps.stems_of(origin), range(first, first + options.num)
-    paths = [[output(options, stem, name, size, seed) for stem in stems] for seed in seeds]
+    called = source.name_in_files(name, made)
+    paths = [[output(options, stem, called, size, seed) for stem in stems] for seed in seeds]
     maps.check_names(options, paths[0])
     bits = checked_bits(options, repeated, origin, paths[0])
     if options.plot and options.output == "-":
@@ -53,13 +55,14 @@ def planned(options: argparse.Namespace) -> Job:
     outputs.check_outputs(written, inputs, force=options.force)
     plan = Record(
         method=name,
-        settings=dataclasses.asdict(origin.method),
+        settings=storage.stored_settings(origin.method),
         size=size,
         seed=first,
         fit_seed=origin.fit_seed,
         bits=bits[0],
         deterministic=options.deterministic or bool(repeated and repeated.deterministic),
         **origin.names,
+        **made,
     )
     plans = [dataclasses.replace(plan, seed=seed) for seed in seeds]
     return Job(origin, [maps.record_of(each, origin.stack, bits) for each in plans], paths, plots)
@@ -102,6 +105,20 @@ def opened(options: argparse.Namespace, repeated: Record | None, seed: int) -> s
             stacklevel=2,
         )
     return origin
+
+
+def weights_of(origin: source.Source, repeated: Record | None) -> Mapping[str, Any]:
+    """What a record says about the network's weights; TextoError where they are missing."""
+    made = source.weights_of(origin)
+    before = {key: getattr(repeated, key, None) for key in storage.MADE_WITH}
+    if any(before.values()) and before != {key: made.get(key) for key in before}:
+        warnings.warn(
+            f"the weights {made.get('network_weights')!r} are not those of the picture, "
+            f"{before['network_weights']!r}: the result will be another",
+            TextoWarning,
+            stacklevel=2,
+        )
+    return made
 
 
 def _same_origin(origin: source.Source, repeated: Record) -> bool:

@@ -51,17 +51,20 @@ def _list(neural: ModuleType, options: argparse.Namespace) -> None:
             text = f"{entry['reason']}; {entry['remedy']}"
         else:
             cut = f", without {entry['first_missing']} and later" if entry["first_missing"] else ""
-            text = f"{entry['path']} ({entry['origin']}{cut})"
+            other = ", damaged: its SHA-256 is not that of its name" if entry["altered"] else ""
+            text = f"{entry['path']} ({entry['origin']}{cut}{other})"
         say(f"{entry['network']:{width}}  {one_line(text)}")
 
 
 def _entry(neural: ModuleType, name: str) -> dict[str, Any]:
-    """What is known of the network's weights without loading them."""
+    """What is known of the network's weights without loading them; the files are read once."""
     entry: dict[str, Any] = {
         "network": name,
         "path": None,
         "origin": None,
         "first_missing": None,
+        "sha256": None,
+        "altered": None,
         "url": neural.NETWORKS[name].url,
         "reason": None,
         "remedy": None,
@@ -72,7 +75,13 @@ def _entry(neural: ModuleType, name: str) -> dict[str, Any]:
         return entry | {"reason": f"{error.what} {error.why}", "remedy": error.remedy}
     names = neural.tensor_names(found.path)
     first = neural.lacking(found.network, names) if names else None
-    return entry | {"path": str(found.path), "origin": found.origin, "first_missing": first}
+    return entry | {
+        "path": str(found.path),
+        "origin": found.origin,
+        "first_missing": first,
+        "sha256": found.checksum,
+        "altered": found.altered,
+    }
 
 
 def _downloaded(

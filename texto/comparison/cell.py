@@ -11,7 +11,6 @@ None, or by a package that cannot be imported. Its cells are then "unavailable",
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import os
 import shutil
@@ -59,7 +58,8 @@ def _run(folder: Path, job: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _made(folder: Path, job: Mapping[str, Any], method: Any) -> dict[str, Any]:
-    from ..history import History
+    from .. import storage
+    from ..history import History, training_steps
     from ..images import read_image
     from ..protocols import as_image
 
@@ -76,7 +76,8 @@ def _made(folder: Path, job: Mapping[str, Any], method: Any) -> dict[str, Any]:
     picture = as_image(picture, "result")
     if picture.shape != (height, width, exemplar.shape[2]):
         raise TextoError("result", f"has shape {picture.shape}", "correct the method")
-    _write(folder / PICTURE, picture, job, method)
+    stated = storage.made_with(method)
+    _write(folder / PICTURE, picture, job, method, stated)
     written = read_image(folder / PICTURE)
     return {
         "status": "done",
@@ -85,8 +86,8 @@ def _made(folder: Path, job: Mapping[str, Any], method: Any) -> dict[str, Any]:
         "synthesis_s": round(max(made, 0.0), 4),
         "peak_bytes": peak,
         "scores": _judged(exemplar, job["columns"], lambda judge: judge.scores(written)),
-        "loss": _losses(history.steps),
-        "settings": _settings(method),
+        "loss": _losses(history.steps or training_steps(model)),
+        "settings": {**_settings(method), **stated},
         "versions": versions(job["method"]),
         "threads": threads(),
     }
@@ -198,13 +199,16 @@ def _exemplar(folder: Path) -> Any:
     return np.load(folder / PIXELS, allow_pickle=False)
 
 
-def _write(path: Path, picture: Any, job: Mapping[str, Any], method: Any) -> None:
+def _write(
+    path: Path, picture: Any, job: Mapping[str, Any], method: Any, stated: Mapping[str, Any]
+) -> None:
     """The picture with the record that 'texto synth --from' reads."""
     from .. import __version__
     from ..images import write_image
 
     record = {
         **job["record"],
+        **stated,
         "method": job["method"],
         "settings": _settings(method),
         "size": job["size"],
@@ -218,7 +222,9 @@ def _write(path: Path, picture: Any, job: Mapping[str, Any], method: Any) -> Non
 
 def _settings(method: Any) -> dict[str, Any]:
     """All settings; what JSON cannot hold is told in words."""
-    values = dataclasses.asdict(method)
+    from .. import storage
+
+    values = storage.stored_settings(method)
     plain = (bool, int, float, str, type(None))
     return {key: v if isinstance(v, plain) else repr(v) for key, v in values.items()}
 

@@ -28,7 +28,11 @@ def write_grid(results: Results, path: Path) -> None:
     have the same scale: as they are, or shrunk so that the largest fits 320 pixels.
     """
     sheet = _Sheet.of(results)
-    for number, head in enumerate(["exemplar", *(entry.label for entry in results.entries)]):
+    heads = [
+        entry.label + (", random weights" if results.is_random(entry.label) else "")
+        for entry in results.entries
+    ]
+    for number, head in enumerate(["exemplar", *heads]):
         sheet.write(head, number, _HEADER / 2, 24, _INK)
     for row, exemplar in enumerate(results.exemplars):
         scale = sheet.side / max(sheet.side, *exemplar.size, *exemplar.result_size)

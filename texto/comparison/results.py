@@ -120,6 +120,12 @@ class Cell(fields.Checked):
         """The score in `column`; None where there is none."""
         return self.scores.get(column, {}).get("value")
 
+    @property
+    def weights(self) -> str:
+        """What its network ran on, a file or "random", with random layers; "" without one."""
+        name, layers = (self.settings.get(k) for k in ("network_weights", "random_layers"))
+        return f"{name}, random in {layers}" if layers and name != "random" else str(name or "")
+
     def replaced(self, **changes: Any) -> Cell:
         """This cell with some fields changed."""
         return dataclasses.replace(self, **changes)
@@ -151,6 +157,10 @@ class Results:
     def cell(self, exemplar: str, label: str, seed: int) -> Cell | None:
         """The cell of these, None where it has not run."""
         return self._by_key().get((exemplar, label, seed))
+
+    def is_random(self, label: str) -> bool:
+        """Whether layers of this label's network have random weights."""
+        return any(c.settings.get("random_layers") for c in self.cells if c.label == label)
 
     def mean(
         self, label: str, column: str, exemplar: str | None = None

@@ -26,6 +26,7 @@ _HEAD = (
     "synthesis_s",
     "peak_bytes",
     "threads",
+    "network_weights",
 )
 
 
@@ -66,6 +67,7 @@ def _first(cell: Cell, method: str, size: tuple[int, int]) -> list[Any]:
         cell.synthesis_s,
         cell.peak_bytes,
         threads,
+        cell.weights,
     ]
 
 

@@ -188,16 +188,17 @@ def _row(results: Results, entry: Entry, values: Sequence[Value], notes: _Notes)
         ),
         "not run yet": sum(cell is None for *_, cell in cells),
     }
+    method = entry.method + (", random weights" if results.is_random(entry.label) else "")
     told = [(words, count) for words, count in counts.items() if count]
     if not told:
-        return Row(entry.label, entry.method, values)
+        return Row(entry.label, method, values)
     failed = counts["failed"] > 0
     trouble = ", ".join(
         words if count == len(cells) else f"{count} of {len(cells)} {words}"
         for words, count in told
     )
     reason = _troubles(results, entry.label)
-    return Row(entry.label, entry.method, values, trouble, failed, reason, notes.number(reason))
+    return Row(entry.label, method, values, trouble, failed, reason, notes.number(reason))
 
 
 def _floor(results: Results, column: Column, notes: _Notes) -> Value:
