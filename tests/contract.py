@@ -43,6 +43,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "gotex-mix-iv3": RANDOM_FILTERS | FEW_QUERIES,
     "gatys": RANDOM_FILTERS,
     "sw-vgg": {"n_directions": 8, **RANDOM_FILTERS},
+    "gpdm": {"factor": 0.5, "n_iter": 3, "n_directions": 8, "device": "cpu"},
     "textogmm": {
         "patch_size": 6,
         "n_components": 3,

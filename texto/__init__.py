@@ -38,6 +38,7 @@ _PUBLIC = {
     "GotexMixIV3": "neural.methods.gotex",
     "Gatys": "neural.methods.gatys",
     "SlicedVGG": "neural.methods.sw_vgg",
+    "GPDM": "neural.methods.gpdm",
     "TextoError": "texto.protocols",
 }
 __all__ = ["method", *sorted(_PUBLIC)]

@@ -29,6 +29,7 @@ METHODS = {
     "gotex-mix-iv3": "neural.methods.gotex:GotexMixIV3",
     "gatys": "neural.methods.gatys:Gatys",
     "sw-vgg": "neural.methods.sw_vgg:SlicedVGG",
+    "gpdm": "neural.methods.gpdm:GPDM",
 }
 
 

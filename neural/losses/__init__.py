@@ -7,5 +7,6 @@ from .base import Loss, Term, detached
 from .gram import Gram
 from .semidual import SemiDual
 from .sliced import Sliced
+from .sliced_patches import SlicedPatches
 
-__all__ = ["Gram", "Loss", "SemiDual", "Sliced", "Term", "detached"]
+__all__ = ["Gram", "Loss", "SemiDual", "Sliced", "SlicedPatches", "Term", "detached"]

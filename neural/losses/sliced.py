@@ -9,8 +9,7 @@ import numpy as np
 import torch
 
 from .base import Maps, Term, columns
-
-BLOCK = 1 << 22  # projections in memory at a time
+from .matching import Part, matched, summed
 
 
 class Sliced(Term):
@@ -21,7 +20,7 @@ class Sliced(Term):
     Heitz et al. 2021 take. Where the numbers of positions differ, quantiles of the target are
     interpolated. `weights` of the layers: None for their mean, one number for all, or one by
     name; published is the sum, `weights=1`. Cost: 2 k C n + k n log n for k directions; memory
-    the maps' and BLOCK.
+    the maps' and a block of projections.
     """
 
     def __init__(
@@ -59,33 +58,16 @@ class _Distance(torch.autograd.Function):
 
     @staticmethod
     def forward(context, points, targets, directions):
-        gradient, total = torch.zeros_like(points), points.new_zeros(())
-        step = max(1, BLOCK // max(points.shape[1], targets.shape[1]))
+        def part(some: torch.Tensor) -> Part:
+            total, pull = matched(some @ points, some @ targets, 2)
+            return total, some.T @ pull
+
+        total, gradient = summed(part, directions, max(points.shape[1], targets.shape[1]))
         count = len(directions) * points.shape[1]
-        for start in range(0, len(directions), step):
-            some = directions[start : start + step]
-            projections, order = torch.sort(some @ points, dim=1)
-            aims = torch.sort(some @ targets, dim=1).values
-            projections -= quantiles(aims, points.shape[1])
-            total += projections.square().sum() / count
-            pull = torch.empty_like(projections).scatter_(1, order, projections)
-            gradient.addmm_(some.T, pull, alpha=2 / count)
-        context.save_for_backward(gradient)
-        return total
+        context.save_for_backward(gradient.mul_(2 / count))
+        return total / count
 
     @staticmethod
     def backward(context, outer):
         (gradient,) = context.saved_tensors
         return outer * gradient, None, None
-
-
-def quantiles(values: torch.Tensor, count: int) -> torch.Tensor:
-    """(k, count): sorted `values` (k, m) at the quantiles (i + 1/2) / count, interpolated."""
-    size = values.shape[1]
-    if size == count:
-        return values
-    places = (torch.arange(count, device=values.device, dtype=values.dtype) + 0.5) * (size / count)
-    places = (places - 0.5).clamp(0, size - 1)
-    below = places.floor().long()
-    above = (below + 1).clamp(max=size - 1)
-    return torch.lerp(values[:, below], values[:, above], places - below)

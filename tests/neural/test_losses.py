@@ -449,7 +449,7 @@ def test_sliced_blocks_of_directions_change_nothing(monkeypatch):
     rng = np.random.default_rng(16)
     points, targets = rng.normal(size=(30, 5)), rng.normal(size=(41, 5))
     whole = value_and_slope(sliced(targets), points)
-    monkeypatch.setattr("neural.losses.sliced.BLOCK", 90)
+    monkeypatch.setattr("neural.losses.matching.CPU_BLOCK", 90)
     parts = value_and_slope(sliced(targets), points)
     assert parts[0] == pytest.approx(whole[0])
     np.testing.assert_allclose(parts[1], whole[1], atol=1e-12)
