@@ -14,12 +14,16 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from classical import baseline, family, targets
+from classical import baseline, completeness, family, targets
+from neural_losses import neural_losses
+from painting import painting
+from recoloring import recolor
 from scoring import scoring
 from solvers import solvers
 from stages import stages
 from tasks import tasks
 from timing import EXEMPLAR, apart, best, line
+from training import training
 
 
 def search() -> None:
@@ -137,7 +141,26 @@ def startup() -> None:
         line(name, best(lambda c=command: subprocess.run(c, check=True, capture_output=True), 5))
 
 
-PARTS = (startup, search, em, stages, baseline, targets, family, solvers, tasks, scoring, growth)
+PARTS = (
+    *(
+        startup,
+        search,
+        em,
+        stages,
+        baseline,
+        targets,
+        family,
+        solvers,
+        tasks,
+        scoring,
+        growth,
+        training,
+    ),
+    completeness,
+    neural_losses,
+    painting,
+    recolor,
+)
 BENCHES = {bench.__name__: bench for bench in PARTS}
 
 

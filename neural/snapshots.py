@@ -1,29 +1,106 @@
-"""Descents kept in a file, to go on after an interruption."""
+"""Runs kept in a file, to go on after an interruption: descents of pictures, and trainings."""
 
 from __future__ import annotations
 
-import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 
-from texto.files import replacing
+from texto import checkpoint
 from texto.protocols import TextoError
-from texto.tensorfile import Refused, opened, pack, read_header, read_tensors
 
 from .losses.base import Loss
 
-_FORMAT = "texto-descent 1"
+Tensors = Mapping[str, torch.Tensor]
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a descent is kept, every so many steps. One that is there is gone on with."""
+    """Where a run is kept, every so many steps. One that is there is gone on with."""
 
     path: str | os.PathLike
     every: int = 50
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """A run as it is after `done` steps: its tensors by part and name, and its generator."""
+
+    done: int
+    parts: Mapping[str, Tensors]
+    rng: Any
+
+
+class Archive:
+    """The file of one run, which `run`, plain data, tells from others.
+
+    `rng` is what the run draws from. Its state is kept too, so that a run that was interrupted
+    ends where it would have ended.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike, run: Mapping[str, Any], rng: np.random.Generator | None
+    ):
+        self.path, self._run, self._rng = path, dict(run), rng
+
+    def moment(self, done: int, parts: Mapping[str, Tensors]) -> Moment:
+        """A copy of the run as it is, which later steps leave alone."""
+        copies = {
+            part: {name: each.detach().cpu().clone() for name, each in tensors.items()}
+            for part, tensors in parts.items()
+        }
+        rng = checkpoint.stored_generator(self._rng) if self._rng is not None else None
+        return Moment(done, copies, rng)
+
+    def save(self, moment: Moment) -> None:
+        """Write the file anew, whole or not at all."""
+        tensors = {
+            f"{part}.{name}": each.numpy()
+            for part, found in moment.parts.items()
+            for name, each in found.items()
+        }
+        about = {"done": moment.done, "rng": moment.rng, "run": self._run}
+        checkpoint.write(self.path, tensors, about)
+
+    def load(self) -> Moment | None:
+        """What the file holds, and the generator put where it was; None where there is no file.
+
+        TextoError for a damaged file, and one of another run, which is told by the first thing
+        that differs.
+        """
+        if not os.path.exists(self.path):
+            return None
+        arrays, about = checkpoint.read(self.path)
+        self._check(about.get("run"))
+        parts: dict[str, dict[str, torch.Tensor]] = {}
+        for name, array in arrays.items():
+            part, _, rest = name.partition(".")
+            parts.setdefault(part, {})[rest] = torch.tensor(array)
+        if self._rng is not None:
+            try:
+                checkpoint.set_generator(self._rng, about["rng"])
+            except ValueError as error:
+                raise self.refusal("was drawn by another kind of generator") from error
+        return Moment(int(about["done"]), parts, about["rng"])
+
+    def refusal(self, why: str) -> TextoError:
+        """What to say about a file that does not suit."""
+        return checkpoint.refusal(self.path, why)
+
+    def _check(self, stored: Any) -> None:
+        stored = stored if isinstance(stored, dict) else {}
+        for name in sorted({*stored, *self._run}):
+            if stored.get(name) != self._run.get(name):
+                was, now = (_shown(each.get(name)) for each in (stored, self._run))
+                raise checkpoint.refusal(
+                    self.path,
+                    f"is of another run: {name} was {was}, and is {now}",
+                    "give what it was, or remove it to start anew",
+                )
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,59 +113,55 @@ class Held:
 
 
 class Snapshot:
-    """The file of a descent on `loss`. `name` tells runs apart: optimiser and steps.
-
-    `rng` is the generator that the loss draws from; its state is kept too, so that a run that
-    was interrupted ends where it would have ended.
-    """
+    """The file of a descent on `loss`. `name` tells runs apart: optimiser and steps."""
 
     def __init__(
         self, path: str | os.PathLike, loss: Loss, rng: np.random.Generator | None, name: str
     ):
-        self._path, self._loss, self._rng, self._name = path, loss, rng, name
+        self._archive, self._loss = Archive(path, {"descent": name}, rng), loss
 
     def save(self, picture: torch.Tensor, done: int, optimizer: dict[str, torch.Tensor]) -> None:
         """Write the file anew, whole or not at all."""
         parts = {"picture": {"": picture}, "optimizer": optimizer, "loss": self._loss.state()}
-        tensors = {
-            f"{part}.{name}": tensor.detach().cpu().numpy()
-            for part, found in parts.items()
-            for name, tensor in found.items()
-        }
-        state = self._rng.bit_generator.state if self._rng is not None else None
-        about = {"format": _FORMAT, "run": self._name, "done": done, "rng": state}
-        with replacing(self._path) as file:
-            file.write(pack(tensors, json.dumps(about, sort_keys=True)))
+        self._archive.save(self._archive.moment(done, parts))
 
     def load(self, picture: torch.Tensor) -> Held | None:
         """What the file holds of a descent of `picture`; None where there is no file.
 
         The loss and the generator go to where they were. TextoError for a file of another run.
         """
-        if not os.path.exists(self._path):
+        held = self._archive.load()
+        if held is None:
             return None
-        try:
-            with opened(self._path) as (file, size):
-                header = read_header(file, size)
-                arrays = read_tensors(file, size, header)
-            about = json.loads(header.metadata)
-        except (Refused, ValueError) as refused:
-            raise self._other("is damaged or no checkpoint") from refused
-        if not isinstance(about, dict) or about.get("format") != _FORMAT:
-            raise self._other("is no checkpoint of a descent")
-        tensors = {name: torch.tensor(array) for name, array in arrays.items()}
-        held = tensors.get("picture.")
-        if about.get("run") != self._name or held is None or held.shape != picture.shape:
-            raise self._other("is of another picture or other settings")
-        self._loss.load(_part(tensors, "loss"))
-        if self._rng is not None:
-            self._rng.bit_generator.state = about["rng"]
-        return Held(held.to(picture), int(about["done"]), _part(tensors, "optimizer"))
-
-    def _other(self, why: str) -> TextoError:
-        return TextoError(f"checkpoint {str(self._path)!r}", why, "remove it to start anew")
+        kept = held.parts.get("picture", {}).get("")
+        if kept is None or kept.shape != picture.shape:
+            raise self._archive.refusal("is of another picture")
+        self._loss.load(held.parts.get("loss", {}))
+        return Held(kept.to(picture), held.done, dict(held.parts.get("optimizer", {})))
 
 
-def _part(tensors: dict[str, torch.Tensor], part: str) -> dict[str, torch.Tensor]:
-    start = f"{part}."
-    return {name[len(start) :]: each for name, each in tensors.items() if name.startswith(start)}
+def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """All that `optimizer` keeps about its parameters, one tensor a name; rates are left out."""
+    return {
+        f"{number}.{name}": torch.as_tensor(value)
+        for number, kept in optimizer.state_dict()["state"].items()
+        for name, value in kept.items()
+    }
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, state: Tensors) -> None:
+    """Go on from `optimizer_state`; TextoError where it is of other parameters."""
+    kept: dict[int, dict[str, torch.Tensor]] = {}
+    for key, value in state.items():
+        number, _, name = key.partition(".")
+        kept.setdefault(int(number), {})[name] = value
+    whole = optimizer.state_dict()
+    try:
+        optimizer.load_state_dict({**whole, "state": kept})
+    except (ValueError, KeyError, RuntimeError) as error:
+        raise TextoError("checkpoint", "is of another network", "start anew") from error
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."

@@ -22,6 +22,9 @@ from texto.settings import settings_of
 
 RANDOM_FILTERS = {"n_iter": 2, "weights": "random", "layers": "random5", "device": "cpu"}
 FEW_QUERIES = {"n_first_dual": 2, "n_queries": 200}
+SMALL_NET = {"n_iter": 3, "sample_size": 32, "width": 2, "n_scales": 3, "n_calibration": 1}
+QUICK_NET = SMALL_NET | {"n_queries": 100, "device": "cpu"}
+RANDOM_NET = QUICK_NET | {"weights": "random", "layers": "random5"}
 # Settings that make a method quick on an exemplar of about 60 pixels; most need none.
 QUICK: dict[str, dict[str, Any]] = {
     "texto": {"n_patches": 300, "n_iter_dual": 30, "stride": 2, "device": "cpu"},
@@ -42,6 +45,12 @@ QUICK: dict[str, dict[str, Any]] = {
     "gotex-all": RANDOM_FILTERS | FEW_QUERIES,
     "gotex-mix-iv3": RANDOM_FILTERS | FEW_QUERIES,
     "gatys": RANDOM_FILTERS,
+    "gotex-patch-net": QUICK_NET,
+    "gotex-vgg-net": RANDOM_NET,
+    "gotex-mix-net": RANDOM_NET,
+    "gotex-all-net": RANDOM_NET,
+    "gotex-mix-iv3-net": RANDOM_NET,
+    "texnet": SMALL_NET | {"weights": "random", "layers": "random5", "device": "cpu"},
     "sw-vgg": {"n_directions": 8, **RANDOM_FILTERS},
     "gpdm": {"factor": 0.5, "n_iter": 3, "n_directions": 8, "device": "cpu"},
     "textogmm": {

@@ -27,6 +27,7 @@ LAYERS = [
         "files",
         "checks",
         "tensorfile",
+        "checkpoint",
         "threads",
         "backends",
         "descent",

@@ -39,6 +39,12 @@ _PUBLIC = {
     "Gatys": "neural.methods.gatys",
     "SlicedVGG": "neural.methods.sw_vgg",
     "GPDM": "neural.methods.gpdm",
+    "GotexPatchNet": "neural.methods.nets",
+    "GotexVGGNet": "neural.methods.nets",
+    "GotexMixNet": "neural.methods.nets",
+    "GotexAllNet": "neural.methods.nets",
+    "GotexMixIV3Net": "neural.methods.nets",
+    "TexNet": "neural.methods.texnet",
     "TextoError": "texto.protocols",
 }
 __all__ = ["method", *sorted(_PUBLIC)]

@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             return _outcome(sys.argv[1:] if is_program else list(argv))
         except signals.Interrupted as stop:
-            console.complain("texto: interrupted")
+            console.complain("texto: interrupted" + (stop.advice and f"; {stop.advice}"))
             return stop.code
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-from .protocols import Progress, Step, silent
+from .protocols import Model, Progress, Step, silent
 
 KEY = "texto-loss"
 
@@ -32,3 +32,12 @@ class History:
         if not self.steps:
             return {}
         return {KEY: json.dumps([[step.level, float(f"{step.loss:.6g}")] for step in self.steps])}
+
+
+def training_steps(model: Model) -> list[Step]:
+    """The steps of the training of `model`, with their losses; [] where it keeps none."""
+    losses = getattr(model, "losses", None)
+    if losses is None:
+        return []
+    total = len(losses)
+    return [Step("train", 0, number, total, float(x)) for number, x in enumerate(losses, 1)]

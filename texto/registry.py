@@ -30,6 +30,12 @@ METHODS = {
     "gatys": "neural.methods.gatys:Gatys",
     "sw-vgg": "neural.methods.sw_vgg:SlicedVGG",
     "gpdm": "neural.methods.gpdm:GPDM",
+    "gotex-patch-net": "neural.methods.nets:GotexPatchNet",
+    "gotex-vgg-net": "neural.methods.nets:GotexVGGNet",
+    "gotex-mix-net": "neural.methods.nets:GotexMixNet",
+    "gotex-all-net": "neural.methods.nets:GotexAllNet",
+    "gotex-mix-iv3-net": "neural.methods.nets:GotexMixIV3Net",
+    "texnet": "neural.methods.texnet:TexNet",
 }
 
 

@@ -7,27 +7,36 @@ import time
 from pathlib import Path
 
 from .. import registry, storage
-from . import maps, outputs, source
+from ..history import History, training_steps
+from . import curves, maps, outputs, source, training
 from .console import progress_bar, say, say_json
-from .running import chosen_seed, tell_seed, threads
+from .running import tell_seed, threads
 
 
 def run(options: argparse.Namespace) -> None:
     """Check everything, then fit and write the model."""
-    seed = chosen_seed(options)
+    seed = training.seed_of(options)
     origin = maps.open_exemplar(options.source, options, source.build_method(options), seed)
-    path = _output(options, registry.name_of(origin.method))
-    outputs.check_outputs([path], [origin.path, *origin.others], force=options.force)
+    made = source.made_with(origin.method)
+    path = _output(options, source.name_in_files(registry.name_of(origin.method), made))
+    plot = path.with_name(f"{path.stem}_loss.png") if options.plot else None
+    written, read = [path, *filter(None, [plot])], [origin.path, *origin.others]
+    outputs.check_outputs(written, read, force=options.force)
+    channels = origin.exemplar.shape[2]
+    training.check(options, origin.method, channels, [*written, *read])
     start = time.perf_counter()
     with (
         threads(deterministic=options.deterministic),
         progress_bar(quiet=options.quiet) as progress,
     ):
-        model = origin.fitted(progress)
-    notes = {"exemplar": Path(options.source).name, "seed": seed}
+        history = History(progress)
+        model = training.fitted(options, origin.method, origin.exemplar, seed, history)
+    notes = {"exemplar": Path(options.source).name, "seed": seed, **made}
     if origin.stack is not None:
         notes |= origin.stack.notes()
     storage.save(model, path, notes=notes, force=options.force)
+    if plot:
+        curves.draw(training_steps(model) or history.steps, origin.method, seed, plot)
     tell_seed(options, seed)
     if options.json:
         seconds = round(time.perf_counter() - start, 3)

@@ -13,11 +13,12 @@ _CALM_SECONDS = 2.0  # a second signal within this time must not disturb the cle
 
 
 class Interrupted(KeyboardInterrupt):
-    """The user or the system asked to stop; `code` is the exit code."""
+    """The user or the system asked to stop; `code` is the exit code, `advice` how to go on."""
 
     def __init__(self, number: int):
         super().__init__(number)
         self.code = 128 + number
+        self.advice = ""
 
 
 @contextlib.contextmanager

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import argparse
 import time
-import warnings
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from ..history import History
-from ..protocols import Progress, TextoWarning
-from . import outputs
+from ..history import History, training_steps
+from ..protocols import Progress
+from . import curves, outputs
 from .console import progress_bar, say, say_json
-from .record import Record
 from .running import tell_seed, threads, told_time
 from .synth_plan import Job, planned
 
@@ -45,22 +42,11 @@ def _made(job: Job, options: argparse.Namespace, progress: Progress) -> list[Map
             text = {**made.text(), **history.text()}
             outputs.write_picture(image, path, bits=made.bits, text=text)
         if plot:
-            draw_curve(history, plan, plot)
+            steps = history.steps or training_steps(model)
+            curves.draw(steps, model.method, plan.seed, plot)
         seconds = round(time.perf_counter() - start, 3)
         for path in paths:
             written.append({"path": str(path), "size": plan.size, "seed": plan.seed, "s": seconds})
             if path and not options.json:
                 say(str(path))
     return written
-
-
-def draw_curve(history: History, plan: Record, path: Path) -> None:
-    """Write the loss curve of `history` to `path`, or tell that there is none."""
-    from ..images import write_image
-    from ..plots import loss_curve
-
-    if history.steps:
-        write_image(path, loss_curve(history.steps, f"{plan.method}, seed {plan.seed}"))
-    else:
-        note = f"--plot: the method {plan.method!r} reports no loss, so there is no curve"
-        warnings.warn(note, TextoWarning, stacklevel=2)

@@ -74,6 +74,12 @@ def add_fit(commands):
     output_options(
         parser, "model file (default: {stem}_{method}.safetensors)", metavar="MODEL.safetensors"
     )
+    parser.add_argument(
+        "--plot",
+        action="store_true",
+        help="draw the loss curve of methods that have one into NAME_loss.png beside the model",
+    )
+    _training_options(parser)
     picture_options(parser)
     run_options(parser)
 
@@ -116,6 +122,32 @@ def add_mix(commands):
     bits_option(parser, deep="where an exemplar has 16")
     picture_options(parser)
     run_options(parser)
+
+
+def _training_options(parser):
+    """--checkpoint, --every, --resume and --preview."""
+    parser.add_argument(
+        "--checkpoint",
+        metavar="FILE",
+        help="keep a training in FILE on its way, for --resume: every so many steps, when "
+        "interrupted, and at its end",
+    )
+    parser.add_argument(
+        "--every",
+        type=Integer(1, 1_000_000),
+        metavar="N",
+        help="training steps between two checkpoints (default: 100)",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on from --checkpoint FILE if it is there, with its seed",
+    )
+    parser.add_argument(
+        "--preview",
+        metavar="FILE.png",
+        help="while a network trains, write what it makes by now to FILE.png every few seconds",
+    )
 
 
 def _guide_options(parser):

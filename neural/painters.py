@@ -1,0 +1,194 @@
+"""Trains and runs the generators of `neural.methods.generators`."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+
+from texto import registry
+from texto.checkpoint import generator_hash
+from texto.protocols import Progress, Rng
+from texto.settings import PERIODIC
+from texto.storage import exemplar_hash, stored_settings
+
+from .calibration import BATCH, SIDE, calibrate
+from .generating import GeneratorTask, begin_like
+from .generator import TextureGenerator
+from .painting import paint
+from .snapshots import Checkpoint
+from .synthesis import Steps, Work
+from .tensors import on_device
+from .train import Keeping, train
+
+LEAST_SAMPLE, MOST_SAMPLE = 64, 256  # pixels a side, where the setting is None
+COARSEST = 8  # pixels: an automatic coarsest scale of a sample is no smaller
+
+
+def trained_painter(
+    method: Any,
+    exemplar: np.ndarray,
+    rng: np.random.Generator,
+    progress: Progress,
+    *,
+    seed: Rng,
+    checkpoint: str | os.PathLike | None,
+    every: int,
+    preview: str | os.PathLike | None,
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """The tensors of a generator trained by `method`, and the losses of its training.
+
+    Where a GPU chosen by "auto" has not enough memory, the CPU starts anew, with a note.
+    """
+    keeping = Keeping(Checkpoint(checkpoint, every) if checkpoint else None, preview)
+    run = _run_of(method, exemplar, rng, seed)
+
+    start = copy.deepcopy(rng.bit_generator.state)
+
+    def on(device: str) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        task = task_of(method, exemplar, device, rng)
+        n_iter = method.chosen("n_iter")
+        losses = train(task, n_iter, run=run, keeping=keeping, progress=seen)
+        _calibrate(method, task)
+        return arrays_of(task.average), losses
+
+    def again() -> None:
+        rng.bit_generator.state = start
+
+    height, width = exemplar.shape[:2]
+    seen = Steps(progress)
+    return on_device(method.device, on, f"training on {width}x{height}", again=again)
+
+
+def painted(
+    network: TextureGenerator,
+    method: Any,
+    shape: tuple[int, int],
+    channels: int,
+    *,
+    rng: np.random.Generator,
+    progress: Progress,
+) -> np.ndarray:
+    """A picture (*shape, channels) float32 in [0, 1] by a trained `network`."""
+    start = copy.deepcopy(rng.bit_generator.state)
+
+    def on(device: str) -> np.ndarray:
+        own = network.to(device)
+        return paint(own, shape, rng=rng, periodic=PERIODIC[method.tileable], progress=seen)
+
+    def again() -> None:
+        rng.bit_generator.state = start
+
+    height, width = shape
+    seen = Steps(progress)
+    picture = on_device(method.device, on, f"{width}x{height}", again=again)
+    return np.repeat(picture, channels // picture.shape[2], axis=2)
+
+
+def new_network(method: Any, exemplar: np.ndarray, rng: Rng = None) -> TextureGenerator:
+    """The generator of `method` for an `exemplar` (H, W, C), untrained: grey stays grey."""
+    channels, options = _plan(method, exemplar)
+    return TextureGenerator(channels, rng=rng, **options)
+
+
+def shapes_of(method: Any, exemplar: np.ndarray) -> dict[str, tuple[int, ...]]:
+    """The shapes of `arrays_of` such a generator."""
+    channels, options = _plan(method, exemplar)
+    return _shapes(channels, **options)
+
+
+@lru_cache(maxsize=8)
+def _shapes(channels: int, **options: int) -> dict[str, tuple[int, ...]]:
+    arrays = arrays_of(TextureGenerator(channels, rng=0, **options))
+    return {name: array.shape for name, array in arrays.items()}
+
+
+def _plan(method: Any, exemplar: np.ndarray) -> tuple[int, dict[str, int]]:
+    """The channels of the generator for an `exemplar`, and its other options."""
+    n_scales = method.n_scales or method.chosen("n_scales")
+    side = sample_side(method, exemplar.shape)
+    while method.n_scales is None and n_scales > 1 and side >> (n_scales - 1) < COARSEST:
+        n_scales -= 1
+    options = {"n_scales": n_scales, "width": method.chosen("width"), "bias": method.chosen("bias")}
+    return seen_channels(exemplar), options
+
+
+def loaded_network(
+    method: Any, exemplar: np.ndarray, arrays: Mapping[str, np.ndarray]
+) -> TextureGenerator:
+    """The generator whose `arrays_of` are `arrays`."""
+    network = new_network(method, exemplar, rng=0)
+    tensors = {name: torch.tensor(array) for name, array in arrays.items()}
+    network.load_state_dict(tensors, strict=False)  # without the counters
+    return network.eval()
+
+
+def arrays_of(network: TextureGenerator) -> dict[str, np.ndarray]:
+    """The tensors of `network` by name, float32; counters of batches are left out."""
+    return {
+        name: tensor.detach().cpu().numpy().copy()
+        for name, tensor in network.state_dict().items()
+        if tensor.is_floating_point()
+    }
+
+
+def seen_channels(exemplar: np.ndarray) -> int:
+    """The channels of `exemplar` (H, W, C) that the generator makes: one where all are equal."""
+    return 1 if (exemplar == exemplar[:, :, :1]).all() else exemplar.shape[2]
+
+
+def sample_side(method: Any, shape: tuple[int, ...]) -> int:
+    """Pixels a side of the samples in training on an exemplar of `shape`."""
+    if method.sample_size is not None:
+        return method.sample_size
+    unit = LEAST_SAMPLE // 2
+    return min(max(LEAST_SAMPLE, round(max(shape[:2]) / unit) * unit), MOST_SAMPLE)
+
+
+def _run_of(
+    method: Any, exemplar: np.ndarray, rng: np.random.Generator, seed: Rng
+) -> dict[str, Any]:
+    """What tells this training from others. The device is left out: any may go on."""
+    settings = stored_settings(method)
+    unread = ("device", "tileable", "n_calibration")
+    return {
+        "method": registry.name_of(method),
+        "exemplar": exemplar_hash(exemplar),
+        "seed": int(seed) if isinstance(seed, int | np.integer) else generator_hash(rng),
+        **{name: value for name, value in settings.items() if name not in unread},
+    }
+
+
+def task_of(
+    method: Any, exemplar: np.ndarray, device: str, rng: np.random.Generator
+) -> GeneratorTask:
+    network = new_network(method, exemplar, rng=rng)
+    if method.chosen("begin_like"):
+        begin_like(network, exemplar[:, :, : network.channels], rng)
+    side = sample_side(method, exemplar.shape)
+    seen = np.ascontiguousarray(exemplar[:, :, : network.channels])
+    return GeneratorTask(
+        network.to(device),
+        method.loss(Work(seen, exemplar.shape, 0, (side, side), device, rng)),
+        sides=(side, side),
+        rates=method.rates(),
+        batch_size=method.chosen("batch_size"),
+        n_iter_dual=method.chosen("n_iter_dual"),
+        n_first_dual=method.chosen("n_first_dual"),
+        memory=method.chosen("memory"),
+        rng=rng,
+    )
+
+
+def _calibrate(method: Any, task: GeneratorTask) -> None:
+    """Measure the statistics of batch norm. Drawn after the training, as if never interrupted."""
+    (side, _), count = task.sides, method.n_calibration
+    batch = min(BATCH, count)
+    calibrate(
+        task.average, rng=task.rng, side=min(side, SIDE), batch=batch, rounds=-(-count // batch)
+    )

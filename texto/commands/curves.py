@@ -1,0 +1,24 @@
+"""`--plot`: loss curves beside what they led to."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .. import registry
+from ..protocols import Step, TextoWarning
+
+
+def draw(steps: Sequence[Step], method: Any, seed: int, path: Path) -> None:
+    """Write the losses of `steps` to `path`, or tell that there are none."""
+    from ..images import write_image
+    from ..plots import loss_curve
+
+    name = registry.name_of(method)
+    if steps:
+        write_image(path, loss_curve(steps, f"{name}, seed {seed}"))
+    else:
+        note = f"--plot: the method {name!r} reports no loss, so there is no curve"
+        warnings.warn(note, TextoWarning, stacklevel=2)
