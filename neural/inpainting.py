@@ -1,7 +1,15 @@
-"""Holes in a picture, filled by descent on the transport of the features at them."""
+"""Holes in a picture, filled by descent on the transport of the features at them.
+
+A descent on features of a network, at a hole a few of its positions wide, finds the right
+structure and the wrong pixels: grain of the poolings, and extreme colours at the rim, where what
+is known cannot move. So at the end of every size the patches that touch a hole go to their
+nearest known ones and are averaged, whatever the method compares, as `patch-ot` ends too. Where
+networks compare, sliced transport of patches in between keeps the grain, as in `textogmm`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,19 +17,31 @@ import numpy as np
 import torch
 
 from texto.conditional import conditional_fill
+from texto.inpainting.flow import HoleFlow
 from texto.inpainting.levels import HoleLevel, as_holed, hole_levels
+from texto.inpainting.robust import SETTLED, useful_sizes
 from texto.inpainting.run import LEAST_PATCHES, Match
-from texto.inpainting.spots import touching
+from texto.inpainting.spots import HolePatches, touching
 from texto.inpainting.trust import trust
+from texto.patch_level import PatchLevel
 from texto.protocols import Progress, Rng, Step, TextoError, generator
 from texto.recompose import EXPONENT
+from texto.threads import single_blas
 
 from .hole_sights import HoleWork, known_features
 from .synthesis import descended, run_on_device
 from .tensors import resolve_device, to_picture
 
 CAUTION = 1 / 3  # of the usual learning rate, where networks see a hole: else it fills with speckle
-PATCH_SIZE = 4  # of the patches that show detail to networks at the start of a size
+SHORTER = 0.4  # of the usual steps: every size starts from known patches and ends with them
+TARGETS = 4096  # features a layer that those at the holes are transported onto, at most
+SETTLING = 6  # averages of known patches at the end of a size, at most
+FLOWING = 2  # sliced steps between these, where networks see the holes, and STARTING at first
+STARTING = 12  # below full size: without, what has fine grain becomes flat
+PATCH_SIZES = (8, 4)  # of these patches where networks see the holes: larger ones keep the grain,
+SMALL = 64  # but in pictures with a shorter side than this they are most of a hole
+KEPT_VARIANCE, N_DIMS = 0.97, 64  # of these patches, in the search,
+SEARCHED = 100_000  # and how many of them there are at most
 
 
 def inpaint(
@@ -37,12 +57,14 @@ def inpaint(
 
     The coarsest size starts from the Gaussian model given the pixels around the holes, and each
     finer one from the known patches that match those of the one before; whatever `start` is.
-    At every size all pixels but those of the holes are the picture's own. TextoError where too
-    little is left to copy from, and for pictures that `method` does not take.
+    After its steps, all patches that touch a hole go to their nearest known ones, whose overlaps
+    are averaged, SETTLING times, with networks after sliced transport of patches. At every size
+    all pixels but those of the holes are the picture's own. Settings not given are those of
+    `for_holes`. TextoError where too little is left to copy from, and for pictures that `method`
+    does not take. Cost: beside the descent, a few searches of the patches at the holes among
+    the known ones.
     """
-    if method.learning_rate is None and method.takes_channels:
-        method = replace(method, learning_rate=method.chosen("learning_rate") * CAUTION)
-    method, rng = replace(method, start="coarse"), generator(rng)
+    method, rng = for_holes(method), generator(rng)
     picture, holes = as_holed(image, mask, smallest=method.smallest_exemplar)
     method.checked(picture, "image")
     method.check(picture)
@@ -54,6 +76,22 @@ def inpaint(
     result = np.repeat(result, channels // result.shape[2], axis=2)
     result[~holes] = picture[~holes]
     return result
+
+
+def for_holes(method: Any) -> Any:
+    """`method`, a `Transported`, with what suits holes where nothing is given.
+
+    SHORTER steps, TARGETS targets and CAUTION in the learning rate of networks; the steps and
+    targets of the published code where `as_published`.
+    """
+    found: dict[str, Any] = {"start": "coarse"}
+    if method.learning_rate is None and method.takes_channels:
+        found["learning_rate"] = method.chosen("learning_rate") * CAUTION
+    if not method.as_published:
+        counts = {"n_patches": TARGETS, "n_targets": TARGETS}
+        counts["n_iter"] = max(1, round(SHORTER * method.chosen("n_iter")))
+        found |= {name: n for name, n in counts.items() if getattr(method, name, 0) is None}
+    return replace(method, **found)
 
 
 class _Inpainting:
@@ -72,7 +110,7 @@ class _Inpainting:
         known = levels[0].picture[~levels[0].barred]
         self._range = known.min(axis=0), known.max(axis=0)
         self._progress, self._done = progress, 0
-        self._total = sum(method.image_steps(level.number) for level in levels)
+        self._total = sum(method.image_steps(level.number) + SETTLING for level in levels)
 
     def run(self) -> np.ndarray:
         """The picture, filled."""
@@ -80,20 +118,47 @@ class _Inpainting:
         canvas = conditional_fill(last.picture, last.holes, self._rng, sources=~last.barred)
         for level in reversed(self._levels):
             canvas = self._filled(canvas, level)
+            match = self._settled(canvas, level)
             if level.number:
-                canvas = self._enlarged(canvas, level, self._levels[level.number - 1])
+                finer = self._levels[level.number - 1]
+                canvas = match.enlarged(finer) if match else enlarged(canvas, finer)
         return canvas
 
-    def _enlarged(self, canvas: np.ndarray, level: HoleLevel, finer: HoleLevel) -> np.ndarray:
-        """The canvas of `finer`: where patches of `canvas` match known ones, these show detail."""
-        size = getattr(self._method, "patch_size", PATCH_SIZE)
-        if len(level.known(size)) < LEAST_PATCHES:
-            return enlarged(canvas, finer)
-        spots = touching(level, size)
-        options = {"n_patches": None, "n_dims": None, "kept_variance": 1.0, "rng": self._rng}
-        found = spots.match(canvas, level.database(size, **options), None, "cpu")
-        squares = spots.squared_distances(canvas, level.picture, found)
-        return Match(spots, found, "robust", trust(spots, squares, EXPONENT)).enlarged(finer)
+    @single_blas()
+    def _settled(self, canvas: np.ndarray, level: HoleLevel) -> Match | None:
+        """Let `canvas` (H, W, C) settle, in place; the last correspondence, if there is any."""
+        base, match = self._done, None
+        self._done += SETTLING
+        size = useful_sizes(level, self._patch_sizes(level))[0]
+        if len(level.known(size)) >= LEAST_PATCHES:
+            spots = touching(level, size, max(1, size // 4))
+            options = {"n_patches": SEARCHED, "n_dims": N_DIMS, "kept_variance": KEPT_VARIANCE}
+            database = level.database(size, **options, rng=self._rng)
+            flow = HoleFlow(level, self._rng) if self._method.takes_channels else None
+            self._flow(flow, canvas, STARTING if level.number else 0)
+            for number in range(1, SETTLING + 1):
+                before, match = match, _matched(canvas, spots, database)
+                match.fill(canvas)
+                self._tell(level, base + number)
+                if before and (before.found != match.found).any(axis=1).mean() <= SETTLED:
+                    break
+                self._flow(flow, canvas, FLOWING if number < SETTLING else 0)
+        self._tell(level, base + SETTLING)
+        return match
+
+    def _flow(self, flow: HoleFlow | None, canvas: np.ndarray, count: int) -> None:
+        """`count` sliced steps against the blur of averages."""
+        for _ in range(count if flow is not None else 0):
+            flow.step(canvas, self._rng)
+
+    def _patch_sizes(self, level: HoleLevel) -> Sequence[int]:
+        """Sides of the patches to settle with, the best one first."""
+        if not self._method.takes_channels:
+            return [self._method.patch_size]
+        return PATCH_SIZES if min(level.holes.shape) >= SMALL else PATCH_SIZES[1:]
+
+    def _tell(self, level: HoleLevel, done: int, loss: float | None = None) -> None:
+        self._progress(Step("inpaint", level.number, done, self._total, loss))
 
     def _filled(self, canvas: np.ndarray, level: HoleLevel) -> np.ndarray:
         """`canvas` (H, W, C) after the steps of its size."""
@@ -101,12 +166,11 @@ class _Inpainting:
         self._done += steps
 
         def tell(step: Step) -> None:
-            done = base + step.iteration
-            self._progress(Step("inpaint", level.number, done, self._total, step.loss))
+            self._tell(level, base + step.iteration, step.loss)
 
         loss = self._method.loss(self._work(canvas, level))
         if not loss.terms:  # no layer has enough to copy from at so small a size
-            tell(Step("inpaint", level.number, steps, steps))
+            self._tell(level, base + steps)
             return canvas
         planes = np.ascontiguousarray(np.moveaxis(canvas, 2, 0))
         picture = descended(
@@ -132,6 +196,13 @@ class _Inpainting:
             holes=level.holes,
             barred=level.barred,
         )
+
+
+def _matched(canvas: np.ndarray, spots: HolePatches, database: PatchLevel) -> Match:
+    """For all patches of `canvas` at `spots` their nearest of `database`."""
+    found = spots.match(canvas, database, None, "cpu")
+    squares = spots.squared_distances(canvas, spots.level.picture, found)
+    return Match(spots, found, "robust", trust(spots, squares, EXPONENT))
 
 
 def enlarged(canvas: np.ndarray, finer: HoleLevel) -> np.ndarray:
