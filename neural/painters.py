@@ -75,6 +75,7 @@ def painted(
     progress: Progress,
 ) -> np.ndarray:
     """A picture (*shape, channels) float32 in [0, 1] by a trained `network`."""
+    np.empty((*shape, channels), np.float32)  # where there is no room, before anything else
     start = copy.deepcopy(rng.bit_generator.state)
 
     def on(device: str) -> np.ndarray:

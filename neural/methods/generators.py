@@ -80,7 +80,7 @@ class GeneratorMethod:
         high=10,
     )
     n_calibration: int = setting(
-        64, "pictures that batch norm's statistics are measured on at last", low=1, high=10_000
+        64, "pictures that batch norm's statistics are measured on at last", low=1, high=512
     )
     as_published: bool = setting(False, "the settings of the published code")
     tileable: str = tileable_setting()

@@ -17,20 +17,22 @@ from .gotex import GotexAll, GotexMix, GotexMixIV3, GotexPatch, GotexVGG
 OURS = {
     "n_iter": 1000,
     "learning_rate": 0.003,
-    "batch_size": 1,
+    "batch_size": 4,
     "width": 4,
     "n_scales": 6,
     "bias": True,
     "begin_like": True,
     "memory": 0.98,
-    "n_iter_dual": 4,
-    "n_first_dual": 30,
+    "n_iter_dual": 1,
+    "n_first_dual": 10,
     "dual_rate": 0.1,
     "step": "bounded",
     "schedule": "constant",
     "n_queries": 1024,
     "n_patches": 2000,
 }
+# Networks take most of the time of a step, so that there are fewer pictures in one.
+OURS_WITH_NETWORK = {**OURS, "batch_size": 1, "n_iter_dual": 4}
 PUBLISHED = {
     "n_iter": 5000,
     "learning_rate": 0.01,
@@ -55,13 +57,16 @@ class _TransportNet(GeneratorMethod):
 
     n_iter_dual: int | None = setting(
         None,
-        "ascent steps of the potentials before each step of the network, on the same sample; "
-        "none: 4, as published 10 (gotex-mix-iv3-net: 20)",
+        "ascent steps of the potentials on each picture that a step draws; none: 1, with networks "
+        "4, as published 10 (gotex-mix-iv3-net: 20)",
         low=0,
         high=1000,
     )
     n_first_dual: int | None = setting(
-        None, "ascent steps more before the first step; none: 30, as published 0", low=0, high=1000
+        None,
+        "ascent steps more on each picture of the first step; none: 10, as published 0",
+        low=0,
+        high=1000,
     )
     dual_rate: float | None = setting(
         None,
@@ -112,7 +117,8 @@ class GotexPatchNet(_WithPatches):
     """A generator trained by optimal transport of multi-scale patches: the loss of `gotex-patch`.
 
     Houdard, Leclaire, Papadakis, Rabin 2020, Algorithm 2. By default a generator of 30,000
-    parameters, 1000 steps at falling rates, on random subsets of patches, with averaged weights.
+    parameters, 1000 steps of 4 pictures at falling rates, on random subsets of patches, with
+    averaged weights.
     `as_published`: of 8,000 parameters, 5000 steps of 0.01 with 10 ascent steps each on all
     patches of the sample. Needs no weights.
     """
@@ -129,7 +135,7 @@ class GotexVGGNet(_WithNetwork):
     Houdard, Leclaire, Papadakis, Rabin 2023. Schedules as `gotex-patch-net`.
     """
 
-    ours: ClassVar[dict[str, Any]] = OURS
+    ours: ClassVar[dict[str, Any]] = OURS_WITH_NETWORK
     published: ClassVar[dict[str, Any]] = PUBLISHED
     source: ClassVar[type] = GotexVGG
 
@@ -141,7 +147,7 @@ class GotexMixNet(_WithBoth):
     The loss of `gotex-mix`, schedules as `gotex-patch-net`.
     """
 
-    ours: ClassVar[dict[str, Any]] = OURS
+    ours: ClassVar[dict[str, Any]] = OURS_WITH_NETWORK
     published: ClassVar[dict[str, Any]] = PUBLISHED
     source: ClassVar[type] = GotexMix
 
@@ -153,7 +159,7 @@ class GotexAllNet(_WithBoth):
     Spagnoletti 2024: the loss of `gotex-all`, schedules as `gotex-patch-net`.
     """
 
-    ours: ClassVar[dict[str, Any]] = OURS
+    ours: ClassVar[dict[str, Any]] = OURS_WITH_NETWORK
     published: ClassVar[dict[str, Any]] = PUBLISHED
     source: ClassVar[type] = GotexAll
 
@@ -166,6 +172,6 @@ class GotexMixIV3Net(_WithBoth):
     `as_published`, the code of the talk: 5000 steps of 0.1 with 20 ascent steps.
     """
 
-    ours: ClassVar[dict[str, Any]] = OURS
+    ours: ClassVar[dict[str, Any]] = OURS_WITH_NETWORK
     published: ClassVar[dict[str, Any]] = {**PUBLISHED, "learning_rate": 0.1, "n_iter_dual": 20}
     source: ClassVar[type] = GotexMixIV3
