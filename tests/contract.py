@@ -52,6 +52,15 @@ QUICK: dict[str, dict[str, Any]] = {
     "gotex-mix-iv3-net": RANDOM_NET,
     "texnet": SMALL_NET | {"weights": "random", "layers": "random5", "device": "cpu"},
     "sw-vgg": {"n_directions": 8, **RANDOM_FILTERS},
+    "psgan": {
+        "n_iter": 3,
+        "sample_size": 24,
+        "n_doublings": 3,
+        "width": 4,
+        "discriminator_width": 4,
+        "n_calibration": 2,
+        "device": "cpu",
+    },
     "gpdm": {"factor": 0.5, "n_iter": 3, "n_directions": 8, "device": "cpu"},
     "textogmm": {
         "patch_size": 6,
