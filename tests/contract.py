@@ -51,7 +51,6 @@ QUICK: dict[str, dict[str, Any]] = {
     "gotex-all-net": RANDOM_NET,
     "gotex-mix-iv3-net": RANDOM_NET,
     "texnet": SMALL_NET | {"weights": "random", "layers": "random5", "device": "cpu"},
-    "sw-vgg": {"n_directions": 8, **RANDOM_FILTERS},
     "psgan": {
         "n_iter": 3,
         "sample_size": 24,
@@ -61,6 +60,16 @@ QUICK: dict[str, dict[str, Any]] = {
         "n_calibration": 2,
         "device": "cpu",
     },
+    "singan": {
+        "n_iter": 2,
+        "n_critic": 1,
+        "n_generator": 1,
+        "width": 4,
+        "factor": 0.3,
+        "coarsest": 20,
+        "device": "cpu",
+    },
+    "sw-vgg": {"n_directions": 8, **RANDOM_FILTERS},
     "gpdm": {"factor": 0.5, "n_iter": 3, "n_directions": 8, "device": "cpu"},
     "textogmm": {
         "patch_size": 6,

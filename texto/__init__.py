@@ -45,6 +45,7 @@ _PUBLIC = {
     "GotexAllNet": "neural.methods.nets",
     "GotexMixIV3Net": "neural.methods.nets",
     "TexNet": "neural.methods.texnet",
+    "SinGAN": "neural.methods.singan",
     "PSGAN": "neural.methods.psgan",
     "TextoError": "texto.protocols",
 }

@@ -36,6 +36,7 @@ METHODS = {
     "gotex-all-net": "neural.methods.nets:GotexAllNet",
     "gotex-mix-iv3-net": "neural.methods.nets:GotexMixIV3Net",
     "texnet": "neural.methods.texnet:TexNet",
+    "singan": "neural.methods.singan:SinGAN",
     "psgan": "neural.methods.psgan:PSGAN",
 }
 

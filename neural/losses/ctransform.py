@@ -14,6 +14,7 @@ from texto.protocols import TextoError
 
 from ..tensors import exact_float32, in_blocks
 
+UNDERFLOW = -80.0  # exponents under it cost processors ten times as much and add nothing
 BLOCK, GPU_BLOCK = 1 << 21, 1 << 26  # scores in memory at a time
 
 
@@ -103,8 +104,11 @@ class Targets:
         def share(part: slice) -> None:
             centred = self._in(points, part)
             logits = torch.addmm(bias, centred, self._centred.T, alpha=2 / size)
-            sums = logits.logsumexp(dim=1)
-            shares = logits.sub_(sums[:, None]).exp_()
+            peaks = logits.amax(dim=1, keepdim=True)
+            shares = logits.sub_(peaks).clamp_(min=UNDERFLOW).exp_()
+            totals = shares.sum(dim=1)
+            shares /= totals[:, None]
+            sums = totals.log_() + peaks[:, 0]
             squares, means = centred.square().sum(dim=1), shares @ self._centred
             values[part] = squares.to(self.exact) - size * (sums.to(self.exact) - log_count)
             residuals[:, part] = (centred - means).T
