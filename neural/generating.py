@@ -138,7 +138,7 @@ def begin_like(network: TextureGenerator, exemplar: np.ndarray, rng: np.random.G
     found = features[0][0].flatten(1).double().cpu().numpy()  # (k, n)
     variances, axes = np.linalg.eigh(np.cov(found).reshape(len(found), -1))
     colours = exemplar.reshape(-1, channels).astype(np.float64)
-    spread, directions = np.linalg.eigh(np.cov(colours.T).reshape(channels, channels))
+    spread, directions = np.linalg.eigh(np.cov(colours.T, ddof=0).reshape(channels, channels))
     count = min(channels, len(found))
     scales = np.sqrt(spread.clip(0)[-count:] / variances[-count:].clip(1e-12))
     weight = directions[:, -count:] * scales @ axes[:, -count:].T  # (C, k)

@@ -8,6 +8,7 @@ finite picture; one that takes long must report its steps, so that it can be sto
 import contextlib
 import dataclasses
 import importlib.util
+import inspect
 import itertools
 import math
 import os
@@ -63,6 +64,19 @@ SETTINGS = [
     (name, known) for name in NAMES for known in settings_of(registry.method_class(name)).values()
 ]
 NUMERIC = [(name, known) for name, known in SETTINGS if known.kind in (int, float)]
+
+
+def defined_once(cases):
+    """`cases` without settings that a method shares with one before it through their base."""
+    seen = set()
+    for name, known in cases:
+        bases = registry.method_class(name).__mro__
+        owner = next(base for base in bases if known.name in inspect.get_annotations(base))
+        if (owner, known.name) not in seen:
+            seen.add((owner, known.name))
+            yield name, known
+
+
 OTHERS = [(name, known) for name, known in SETTINGS if known.kind not in (int, float)]
 
 every_method = pytest.mark.parametrize("name", NAMES)
@@ -205,14 +219,14 @@ def test_the_quick_settings_make_a_picture(name):
     assert not isinstance(ended, TextoError), f"{name}: {ended}"
 
 
-@every_setting(NUMERIC)
+@every_setting(list(defined_once(NUMERIC)))
 def test_a_numeric_setting_gives_a_picture_or_an_error(name, known):
     for value in values_for(known):
         label = f"{name} {known.name}={value!r}"
         ended = outcome(label, name, **{known.name: value})
         if not known.accepts(value):
             assert isinstance(ended, TextoError), f"{label} was accepted, it is not {known.range}"
-        if isinstance(ended, TextoError):
+        if isinstance(ended, TextoError) and ended.what != "training":  # which may collapse
             assert_told(ended, known.name, label)
 
 
@@ -222,7 +236,7 @@ def test_an_integer_setting_has_both_limits(name, known):
     assert known.low <= known.high
 
 
-@every_setting(OTHERS)
+@every_setting(list(defined_once(OTHERS)))
 def test_another_setting_gives_a_picture_or_an_error(name, known):
     values = ["x", "", "no\nsuch", "é" * 300, 1, 2.5, math.nan, None, *known.choices]
     values += [True, False] if known.kind is bool else []
@@ -435,7 +449,8 @@ def test_odd_exemplars_give_a_finite_picture_or_an_error(name):
         ended = outcome(label, name, exemplar=np.ascontiguousarray(exemplar))
         if isinstance(ended, TextoError):
             assert str(ended).isprintable(), f"{label}: {ended}"
-            assert min(exemplar.shape[:2]) < 24, f"{label}: {ended}"
+            collapsed = ended.what == "training"
+            assert collapsed or min(exemplar.shape[:2]) < 24, f"{label}: {ended}"
         elif isinstance(ended, np.ndarray):
             if kind in ("black", "white", "constant"):
                 worst = np.abs(ended - exemplar[0, 0]).max()

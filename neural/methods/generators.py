@@ -225,8 +225,11 @@ class GeneratorModel:
         from ..painters import painted
 
         rng, shape = generator(rng), as_shape(shape)
-        channels = self.exemplar.shape[2]
-        return painted(self._network, self.method, shape, channels, rng=rng, progress=progress)
+        options = {"rng": rng, "progress": progress}
+        picture = painted(self._network, self.method, shape, self.exemplar.shape[2], **options)
+        # A network is not exact: no channel leaves the exemplar's range.
+        low, high = self.exemplar.min(axis=(0, 1)), self.exemplar.max(axis=(0, 1))
+        return np.clip(picture, low, high, out=picture)
 
     def state(self) -> dict[str, np.ndarray]:
         """The exemplar, the network's tensors and the losses."""

@@ -136,12 +136,15 @@ class GPDM(PictureMethod):
         from ..synthesis import Steps
         from ..tensors import on_device
 
-        seed, seen = rng.integers(2**63), Steps(progress)
+        seed, seen, channels = rng.integers(2**63), Steps(progress), exemplar.shape[2]
+        if (exemplar == exemplar[:, :, :1]).all():
+            exemplar = exemplar[:, :, :1]  # grey stays grey
 
         def run(device: str) -> np.ndarray:  # where memory is short, a second time
             return self._descended(exemplar, shape, np.random.default_rng(seed), seen, device)
 
-        return on_device(self.device, run, f"{shape[1]}x{shape[0]}")
+        picture = on_device(self.device, run, f"{shape[1]}x{shape[0]}")
+        return np.repeat(picture, channels // picture.shape[2], axis=2)
 
     def scales(self, shape: tuple[int, ...]) -> list[float]:
         """The sizes of an exemplar of `shape` as shares of the whole, smallest first."""
@@ -170,6 +173,10 @@ class GPDM(PictureMethod):
         rate, n_iter = self.chosen("learning_rate"), self.chosen("n_iter")
         rates = falling(rate, n_iter, FLOOR) if self.chosen("falls") else rate
         scales, picture = self.scales(exemplar.shape), None
+        within = tuple(
+            torch.tensor(each)[:, None, None]
+            for each in (exemplar.min(axis=(0, 1)), exemplar.max(axis=(0, 1)))
+        )
         for number, scale in enumerate(scales):
             own = shrunk(exemplar, tuple(round(side * scale) for side in exemplar.shape[:2]))
             sides = self._canvas(shape, scale)
@@ -191,6 +198,7 @@ class GPDM(PictureMethod):
                 n_iter=n_iter,
                 learning_rate=rates,
                 n_iter_dual=0,
+                bounds=within,
                 rng=rng,
                 progress=_told(progress, *place),
             )

@@ -36,6 +36,7 @@ def paint(
     `sizes` : of the picture at each scale. Memory: some five pictures and a few tiles. One step
     of progress a tile.
     """
+    torch.empty((1, pyramid.channels, *sizes[-1]), device=pyramid.device)  # or memory is short
     tile = TILE if pyramid.device.type == "cpu" else GPU_TILE
     total, done = sum(len(_corners(size, tile)) for size in sizes), 0
     picture = blank(pyramid, sizes[0])
