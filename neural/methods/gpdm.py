@@ -27,7 +27,7 @@ class GPDM(PictureMethod):
     the sliced Wasserstein distance between its patches and the exemplar's, in new random
     directions at every step, and enlarged by 1 / `factor`. No search, no training and no
     network. `preset` "published": factor 0.85, 300 steps of 0.005 (0.01 for values in [-1, 1]),
-    64 directions. "fast": factor 0.7, 120 steps that fall from 0.06, 48 directions.
+    64 directions. "fast": factor 0.7, 100 steps that fall from 0.06, 48 directions.
     """
 
     preset: str = setting(
@@ -55,7 +55,7 @@ class GPDM(PictureMethod):
     )
     n_iter: int | None = setting(
         None,
-        "steps at each size; none: by preset, 300 or 120",
+        "steps at each size; none: by preset, 300 or 100",
         low=1,
         high=100_000,
         stage="synthesis",
@@ -94,7 +94,7 @@ class GPDM(PictureMethod):
         },
         "fast": {
             "factor": 0.7,
-            "n_iter": 120,
+            "n_iter": 100,
             "learning_rate": 0.06,
             "n_directions": 48,
             "falls": True,
