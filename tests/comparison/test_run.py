@@ -285,8 +285,9 @@ def alive(process):
 def interrupted(started, folder, number):
     """Lines on stderr of a comparison that gets signal `number` in its second cell."""
     first = started(folder)
-    until((started.wait / "here").exists)
-    run = int((started.wait / "here").read_text())
+    here = started.wait / "here"
+    until(lambda: here.exists() and here.read_text())  # there, and written
+    run = int(here.read_text())
     first.send_signal(number)
     _, err = first.communicate(timeout=30)
     until(lambda: not alive(run))
