@@ -28,11 +28,11 @@ OURS = {
     "dual_rate": 0.1,
     "step": "bounded",
     "schedule": "constant",
-    "n_queries": 1024,
+    "n_queries": 4096,
     "n_patches": 2000,
 }
 # Networks take most of the time of a step, so that there are fewer pictures in one.
-OURS_WITH_NETWORK = {**OURS, "batch_size": 1, "n_iter_dual": 4}
+OURS_WITH_NETWORK = {**OURS, "batch_size": 1, "n_iter_dual": 4, "n_queries": 1024}
 PUBLISHED = {
     "n_iter": 5000,
     "learning_rate": 0.01,
@@ -77,8 +77,8 @@ class _TransportNet(GeneratorMethod):
     )
     n_queries: int | None = setting(
         None,
-        "features of a sample in a step and layer, a random part; none: 1024, as published all "
-        "patches, and 64 x 64 positions of networks",
+        "features of a sample in a step and layer, a random part; none: 4096, with networks 1024, "
+        "as published all patches, and 64 x 64 positions of networks",
         low=1,
         high=10_000_000,
     )
