@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -20,10 +19,17 @@ from texto.settings import settings_of
 from texto.storage import exemplar_hash, stored_settings
 from texto.threads import single_blas
 
+from .attempts import attempted
 from .painters import arrays_of
-from .snapshots import Checkpoint, load_optimizer, optimizer_state
-from .synthesis import Steps
-from .tensors import exact_float32, on_device, to_picture
+from .snapshots import (
+    Checkpoint,
+    joined,
+    load_module,
+    load_optimizer,
+    optimizer_state,
+    parted,
+)
+from .tensors import exact_float32, to_picture
 from .train import Keeping, train
 
 FLAT = 0.01  # share of the exemplar's variance below which a sample counts as flat
@@ -147,31 +153,6 @@ def _variance(pictures: torch.Tensor) -> float:
     return float(pictures.detach().float().var(dim=(2, 3), correction=0).sum(1).mean())
 
 
-# -- states -----------------------------------------------------------------------------------
-
-
-def joined(parts: Mapping[str, Tensors]) -> dict[str, torch.Tensor]:
-    """Tensors by part and name as tensors by "part.name"; parts have no dots."""
-    return {f"{part}.{name}": each for part, found in parts.items() for name, each in found.items()}
-
-
-def parted(state: Tensors) -> dict[str, dict[str, torch.Tensor]]:
-    """The parts that were `joined`."""
-    parts: dict[str, dict[str, torch.Tensor]] = {}
-    for key, value in state.items():
-        part, _, name = key.partition(".")
-        parts.setdefault(part, {})[name] = value
-    return parts
-
-
-def load_module(module: nn.Module, state: Tensors) -> None:
-    """Load all tensors of `module`; TextoError where `state` is of another."""
-    try:
-        module.load_state_dict(state)
-    except RuntimeError as error:
-        raise TextoError("checkpoint", "is of another network", "start anew") from error
-
-
 # -- chance -----------------------------------------------------------------------------------
 
 
@@ -218,21 +199,18 @@ def trained_network(
     Where a GPU chosen by "auto" has not enough memory, the CPU starts anew, with a note.
     """
     keeping = Keeping(Checkpoint(checkpoint, every) if checkpoint else None, preview)
-    run, start = _run_of(method, exemplar, rng, seed), copy.deepcopy(rng.bit_generator.state)
+    run = _run_of(method, exemplar, rng, seed)
 
-    def on(device: str) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    def on(device: str, seen: Progress) -> tuple[dict[str, np.ndarray], np.ndarray]:
         network = method.network(exemplar, rng).to(device).train()
         task, n_steps = method.task(exemplar, network, rng), method.n_steps(exemplar)
         losses = train(task, n_steps, run=run, keeping=keeping, progress=seen)
         task.finish()
         return arrays_of(task.network), losses
 
-    def again() -> None:
-        rng.bit_generator.state = start
-
     height, width = exemplar.shape[:2]
-    seen = Steps(progress)
-    return on_device(method.device, on, f"training on {width}x{height}", again=again)
+    what = f"training on {width}x{height}"
+    return attempted(method.device, on, what, rng=rng, progress=progress)
 
 
 def painted(
@@ -245,19 +223,14 @@ def painted(
     progress: Progress,
 ) -> np.ndarray:
     """A picture (*shape, c) float32 in [0, 1] by a trained `network`."""
-    start = copy.deepcopy(rng.bit_generator.state)
 
-    def on(device: str) -> np.ndarray:
+    def on(device: str, seen: Progress) -> np.ndarray:
         own = network.to(device)
         with torch.inference_mode(), exact_float32(), single_blas():
             return method.paint(own, exemplar, shape, rng=rng, progress=seen)
 
-    def again() -> None:
-        rng.bit_generator.state = start
-
     height, width = shape
-    seen = Steps(progress)
-    return on_device(method.device, on, f"{width}x{height}", again=again)
+    return attempted(method.device, on, f"{width}x{height}", rng=rng, progress=progress)
 
 
 def shapes_of(method: Any, exemplar: np.ndarray) -> dict[str, tuple[int, ...]]:

@@ -8,13 +8,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from texto.protocols import TextoError
 from texto.threads import single_blas
 
 from .generator import TextureGenerator
 from .losses.base import Additive
 from .optimize import Objective
-from .snapshots import load_optimizer, optimizer_state
+from .snapshots import joined, load_module, load_optimizer, optimizer_state, parted
 from .tensors import exact_float32, to_picture
 
 TORUS = (True, True)  # what features of the synthesis see
@@ -73,31 +72,22 @@ class GeneratorTask:
 
     def state(self) -> dict[str, torch.Tensor]:
         """The network, Adam's moments and the potentials."""
-        parts = {
-            "network": self.network.state_dict(),
-            "average": self.average.state_dict(),
-            "adam": optimizer_state(self._adam),
-            "loss": self._objective.loss.state(),
-        }
-        return {
-            f"{part}.{name}": each for part, found in parts.items() for name, each in found.items()
-        }
+        return joined(
+            {
+                "network": self.network.state_dict(),
+                "average": self.average.state_dict(),
+                "adam": optimizer_state(self._adam),
+                "loss": self._objective.loss.state(),
+            }
+        )
 
     def load(self, state: Mapping[str, torch.Tensor]) -> None:
         """Go back to a `state()`. TextoError where it is of another network or loss."""
-        parts: dict[str, dict[str, torch.Tensor]] = {
-            name: {} for name in ("network", "average", "adam", "loss")
-        }
-        for key, value in state.items():
-            part, _, name = key.partition(".")
-            parts.setdefault(part, {})[name] = value
-        try:
-            self.network.load_state_dict(parts["network"])
-            self.average.load_state_dict(parts["average"])
-        except RuntimeError as error:
-            raise TextoError("checkpoint", "is of another network", "start anew") from error
-        load_optimizer(self._adam, parts["adam"])
-        self._objective.loss.load(parts["loss"])
+        parts = parted(state)
+        load_module(self.network, parts.get("network", {}))
+        load_module(self.average, parts.get("average", {}))
+        load_optimizer(self._adam, parts.get("adam", {}))
+        self._objective.loss.load(parts.get("loss", {}))
 
     def preview(self) -> np.ndarray:
         """The first picture of the latest step (H, W, C)."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Mapping
 from functools import lru_cache
@@ -17,13 +16,13 @@ from texto.protocols import Progress, Rng
 from texto.settings import PERIODIC
 from texto.storage import exemplar_hash, stored_settings
 
+from .attempts import attempted
 from .calibration import BATCH, SIDE, calibrate
 from .generating import GeneratorTask, begin_like
 from .generator import TextureGenerator
 from .painting import paint
 from .snapshots import Checkpoint
-from .synthesis import Steps, Work
-from .tensors import on_device
+from .synthesis import Work
 from .train import Keeping, train
 
 LEAST_SAMPLE, MOST_SAMPLE = 64, 256  # pixels a side, where the setting is None
@@ -48,21 +47,16 @@ def trained_painter(
     keeping = Keeping(Checkpoint(checkpoint, every) if checkpoint else None, preview)
     run = _run_of(method, exemplar, rng, seed)
 
-    start = copy.deepcopy(rng.bit_generator.state)
-
-    def on(device: str) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    def on(device: str, seen: Progress) -> tuple[dict[str, np.ndarray], np.ndarray]:
         task = task_of(method, exemplar, device, rng)
         n_iter = method.chosen("n_iter")
         losses = train(task, n_iter, run=run, keeping=keeping, progress=seen)
         _calibrate(method, task)
         return arrays_of(task.average), losses
 
-    def again() -> None:
-        rng.bit_generator.state = start
-
     height, width = exemplar.shape[:2]
-    seen = Steps(progress)
-    return on_device(method.device, on, f"training on {width}x{height}", again=again)
+    what = f"training on {width}x{height}"
+    return attempted(method.device, on, what, rng=rng, progress=progress)
 
 
 def painted(
@@ -76,18 +70,13 @@ def painted(
 ) -> np.ndarray:
     """A picture (*shape, channels) float32 in [0, 1] by a trained `network`."""
     np.empty((*shape, channels), np.float32)  # where there is no room, before anything else
-    start = copy.deepcopy(rng.bit_generator.state)
 
-    def on(device: str) -> np.ndarray:
+    def on(device: str, seen: Progress) -> np.ndarray:
         own = network.to(device)
         return paint(own, shape, rng=rng, periodic=PERIODIC[method.tileable], progress=seen)
 
-    def again() -> None:
-        rng.bit_generator.state = start
-
     height, width = shape
-    seen = Steps(progress)
-    picture = on_device(method.device, on, f"{width}x{height}", again=again)
+    picture = attempted(method.device, on, f"{width}x{height}", rng=rng, progress=progress)
     return np.repeat(picture, channels // picture.shape[2], axis=2)
 
 

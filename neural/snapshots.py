@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from texto import checkpoint
 from texto.protocols import TextoError
@@ -58,11 +59,7 @@ class Archive:
 
     def save(self, moment: Moment) -> None:
         """Write the file anew, whole or not at all."""
-        tensors = {
-            f"{part}.{name}": each.numpy()
-            for part, found in moment.parts.items()
-            for name, each in found.items()
-        }
+        tensors = {name: each.numpy() for name, each in joined(moment.parts).items()}
         about = {"done": moment.done, "rng": moment.rng, "run": self._run}
         checkpoint.write(self.path, tensors, about)
 
@@ -76,10 +73,7 @@ class Archive:
             return None
         arrays, about = checkpoint.read(self.path)
         self._check(about.get("run"))
-        parts: dict[str, dict[str, torch.Tensor]] = {}
-        for name, array in arrays.items():
-            part, _, rest = name.partition(".")
-            parts.setdefault(part, {})[rest] = torch.tensor(array)
+        parts = parted({name: torch.tensor(array) for name, array in arrays.items()})
         if self._rng is not None:
             try:
                 checkpoint.set_generator(self._rng, about["rng"])
@@ -140,21 +134,37 @@ class Snapshot:
         return Held(kept.to(picture), held.done, dict(held.parts.get("optimizer", {})))
 
 
+def joined(parts: Mapping[str, Tensors]) -> dict[str, torch.Tensor]:
+    """Tensors by part and name as tensors by "part.name"; parts have no dots."""
+    return {f"{part}.{name}": each for part, found in parts.items() for name, each in found.items()}
+
+
+def parted(state: Tensors) -> dict[str, dict[str, torch.Tensor]]:
+    """The parts that were `joined`."""
+    parts: dict[str, dict[str, torch.Tensor]] = {}
+    for key, value in state.items():
+        part, _, name = key.partition(".")
+        parts.setdefault(part, {})[name] = value
+    return parts
+
+
+def load_module(module: nn.Module, state: Tensors) -> None:
+    """Load all tensors of `module`; TextoError where `state` is of another."""
+    try:
+        module.load_state_dict(state)
+    except RuntimeError as error:
+        raise TextoError("checkpoint", "is of another network", "start anew") from error
+
+
 def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
     """All that `optimizer` keeps about its parameters, one tensor a name; rates are left out."""
-    return {
-        f"{number}.{name}": torch.as_tensor(value)
-        for number, kept in optimizer.state_dict()["state"].items()
-        for name, value in kept.items()
-    }
+    state = joined(optimizer.state_dict()["state"])
+    return {name: torch.as_tensor(value) for name, value in state.items()}
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, state: Tensors) -> None:
     """Go on from `optimizer_state`; TextoError where it is of other parameters."""
-    kept: dict[int, dict[str, torch.Tensor]] = {}
-    for key, value in state.items():
-        number, _, name = key.partition(".")
-        kept.setdefault(int(number), {})[name] = value
+    kept = {int(number): found for number, found in parted(state).items()}
     whole = optimizer.state_dict()
     try:
         optimizer.load_state_dict({**whole, "state": kept})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,9 +15,10 @@ from texto.protocols import Progress, Step
 from texto.pyramid import level_sizes, pyramid
 from texto.settings import PERIODIC
 
+from .attempts import attempted
 from .optimize import optimise
 from .sights import Sight, network_sight, patch_sight
-from .tensors import on_device, to_picture
+from .tensors import to_picture
 
 Weight = float | np.ndarray  # one, or one a pixel, (height, width)
 Mixture = list[tuple[np.ndarray, Weight]]  # exemplars (H_i, W_i, C) and their weights
@@ -87,27 +87,12 @@ def run_on_device(
     progress: Progress,
 ) -> np.ndarray:
     """The picture that `kind(method, mixed, shape, rng, progress, device).run()` makes."""
-    seen, before = Steps(progress), copy.deepcopy(rng.bit_generator.state)
 
-    def run(device: str) -> np.ndarray:
+    def run(device: str, seen: Progress) -> np.ndarray:
         return kind(method, mixed, shape, rng, seen, device).run()
 
-    def again() -> None:
-        rng.bit_generator.state = before
-
-    return on_device(method.device, run, f"{shape[1]}x{shape[0]}", again=again)
-
-
-class Steps:
-    """Progress that never counts back: a second attempt is silent up to where the first was."""
-
-    def __init__(self, then: Progress):
-        self._then, self._reached = then, 0
-
-    def __call__(self, step: Step) -> None:
-        if step.iteration > self._reached:
-            self._reached = step.iteration
-            self._then(step)
+    what = f"{shape[1]}x{shape[0]}"
+    return attempted(method.device, run, what, rng=rng, progress=progress)
 
 
 class _Synthesis:

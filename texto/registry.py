@@ -70,7 +70,7 @@ def method_class(name: str) -> type:
         raise TextoError(f"method {name!r}", "is not known", f"did you mean {', '.join(near)}?")
     module, _, attribute = target.partition(":")
     if module.startswith("neural."):
-        _require_torch(name)
+        require_torch(name)
     return getattr(importlib.import_module(module), attribute)
 
 
@@ -83,10 +83,16 @@ def name_of(method: object) -> str:
     raise TextoError(target, "is not a registered method", "add it to texto.registry.METHODS")
 
 
-def _require_torch(method: str) -> None:
-    for package in ("torch", "torchvision"):
-        if find_spec(package) is None:
-            raise MissingExtra(method, package)
+def missing_torch() -> str | None:
+    """The package of the extra `neural` that is not installed; None where all are."""
+    return next((name for name in ("torch", "torchvision") if find_spec(name) is None), None)
+
+
+def require_torch(method: str) -> None:
+    """MissingExtra where what the method called `method` needs is not installed."""
+    missing = missing_torch()
+    if missing:
+        raise MissingExtra(method, missing)
 
 
 def _third_party() -> dict[str, str]:

@@ -10,7 +10,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from texto.protocols import Progress, Rng, TextoError, as_image, as_shape, gener
 from texto.settings import setting
 
 from .generators import EVERY, NETWORK
-from .picture import TORCH
+from .picture import absent
 
 if TYPE_CHECKING:
     from torch import nn
@@ -115,7 +114,7 @@ class AdversarialMethod(ABC):
         exemplar = as_image(exemplar, "exemplar").copy()
         seen = seen_part(exemplar)
         self.check(seen)
-        self._require_torch()
+        registry.require_torch(registry.name_of(self))
         from ..adversarial import trained_network
 
         kept = {"checkpoint": checkpoint, "every": every, "preview": preview}
@@ -130,7 +129,7 @@ class AdversarialMethod(ABC):
         )
         seen = seen_part(exemplar)
         self.check(seen)
-        self._require_torch()
+        registry.require_torch(registry.name_of(self))
         from ..adversarial import shapes_of
 
         shapes = shapes_of(self, seen)
@@ -147,13 +146,7 @@ class AdversarialMethod(ABC):
 
     def absent(self) -> str | None:
         """Why this cannot run here, in a line; None where it can."""
-        missing = _missing()
-        return f"needs {missing}: pip install 'texto[neural]'" if missing else None
-
-    def _require_torch(self) -> None:
-        missing = _missing()
-        if missing:
-            raise registry.MissingExtra(registry.name_of(self), missing)
+        return absent()
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,7 +194,3 @@ def seen_part(exemplar: np.ndarray) -> np.ndarray:
     if (exemplar == exemplar[:, :, :1]).all():
         exemplar = exemplar[:, :, :1]
     return np.ascontiguousarray(exemplar)
-
-
-def _missing() -> str | None:
-    return next((name for name in TORCH if find_spec(name) is None), None)

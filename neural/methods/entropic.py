@@ -16,7 +16,6 @@ import hashlib
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -28,7 +27,7 @@ from texto.threads import single_blas
 
 from ..losses.ctransform import Targets, value
 from ..losses.semidual import Potential
-from ..snapshots import load_optimizer, optimizer_state
+from ..snapshots import joined, load_module, load_optimizer, optimizer_state, parted
 from ..tensors import exact_float32, on_device, resolve_device
 from ..train import Keeping, train
 
@@ -196,22 +195,16 @@ class EntropicTask:
             "adam": optimizer_state(self._adam),
             "potential": self._potential.state(),
         }
-        return {f"{part}.{name}": each for part, of in parts.items() for name, each in of.items()}
+        return joined(parts)
 
     def load(self, state: Mapping[str, torch.Tensor]) -> None:
         """Go back to a `state()`. TextoError where it is of another network or data set."""
-        parts: dict[str, dict[str, Any]] = {"network": {}, "adam": {}, "potential": {}}
-        for key, each in state.items():
-            part, _, name = key.partition(".")
-            parts.setdefault(part, {})[name] = each
-        own, found = self._potential.state(), parts["potential"]
+        parts = parted(state)
+        own, found = self._potential.state(), parts.get("potential", {})
         if any(name not in found or found[name].shape != own[name].shape for name in own):
             raise TextoError("checkpoint", "is of another data set", "start anew")
-        try:
-            self.network.load_state_dict(parts["network"])
-        except RuntimeError as error:
-            raise TextoError("checkpoint", "is of another network", "start anew") from error
-        load_optimizer(self._adam, parts["adam"])
+        load_module(self.network, parts.get("network", {}))
+        load_optimizer(self._adam, parts.get("adam", {}))
         self._potential.load(found)
 
     def preview(self) -> np.ndarray:

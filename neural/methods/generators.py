@@ -10,7 +10,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib.util import find_spec
 from typing import Any, ClassVar
 
 import numpy as np
@@ -133,7 +132,7 @@ class GeneratorMethod:
         seed, rng = rng, generator(rng)
         picture_method = self.picture_method()
         exemplar = picture_method.checked(exemplar, "exemplar").copy()
-        self._require_torch()
+        registry.require_torch(registry.name_of(self))
         picture_method.check(exemplar)
         from ..painters import trained_painter
 
@@ -147,7 +146,7 @@ class GeneratorMethod:
             take(state, "exemplar", shape=(None, None, None), dtype=np.float32),
             "tensor 'exemplar'",
         )
-        self._require_torch()
+        registry.require_torch(registry.name_of(self))
         from ..painters import shapes_of
 
         shapes = shapes_of(self, exemplar)
@@ -195,11 +194,6 @@ class GeneratorMethod:
     @property
     def _usual(self) -> dict[str, Any]:
         return self.published if self.as_published else self.ours
-
-    def _require_torch(self) -> None:
-        for package in ("torch", "torchvision"):
-            if find_spec(package) is None:
-                raise registry.MissingExtra(registry.name_of(self), package)
 
 
 @dataclass(frozen=True, eq=False)

@@ -133,17 +133,17 @@ class GPDM(PictureMethod):
         Cost: `n_iter` times those of `neural.losses.SlicedPatches` at every size, whose pixels
         sum to 1 / (1 - factor^2) of the last one's; memory that of some ten pictures.
         """
-        from ..synthesis import Steps
-        from ..tensors import on_device
+        from ..attempts import attempted
 
-        seed, seen, channels = rng.integers(2**63), Steps(progress), exemplar.shape[2]
+        rng, channels = np.random.default_rng(rng.integers(2**63)), exemplar.shape[2]
         if (exemplar == exemplar[:, :, :1]).all():
             exemplar = exemplar[:, :, :1]  # grey stays grey
 
-        def run(device: str) -> np.ndarray:  # where memory is short, a second time
-            return self._descended(exemplar, shape, np.random.default_rng(seed), seen, device)
+        def run(device: str, seen: Progress) -> np.ndarray:
+            return self._descended(exemplar, shape, rng, seen, device)
 
-        picture = on_device(self.device, run, f"{shape[1]}x{shape[0]}")
+        what = f"{shape[1]}x{shape[0]}"
+        picture = attempted(self.device, run, what, rng=rng, progress=progress)
         return np.repeat(picture, channels // picture.shape[2], axis=2)
 
     def scales(self, shape: tuple[int, ...]) -> list[float]:

@@ -71,7 +71,7 @@ class Networked(PictureDescent):
 
         Loads the network. TextoError where weights are missing or do not suit.
         """
-        self._require_torch()
+        registry.require_torch(registry.name_of(self))
         if self.weights == RANDOM:
             return {"network_weights": RANDOM, "random_layers": "all"}
         network = self._on_its_device(lambda device: self.backbone(device).loaded().synthesis)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,7 +25,11 @@ from texto.protocols import (
     silent,
 )
 
-TORCH = ("torch", "torchvision")
+
+def absent() -> str | None:
+    """That PyTorch is not installed, in a line; None where it is."""
+    missing = registry.missing_torch()
+    return f"needs {missing}: pip install 'texto[neural]'" if missing else None
 
 
 class PictureMethod(ABC):
@@ -44,7 +47,7 @@ class PictureMethod(ABC):
         """
         generator(rng)  # nothing is drawn, but a bad seed is told
         exemplar = self.checked(exemplar, "exemplar").copy()
-        self._require_torch()
+        registry.require_torch(registry.name_of(self))
         self.check(exemplar)
         progress(Step("fit", 0, 1, 1))
         return PictureModel(self, exemplar)
@@ -57,10 +60,7 @@ class PictureMethod(ABC):
 
     def absent(self) -> str | None:
         """Why this cannot run here, in a line; None where it can."""
-        for package in TORCH:
-            if find_spec(package) is None:
-                return f"needs {package}: pip install 'texto[neural]'"
-        return None
+        return absent()
 
     def checked(self, exemplar: np.ndarray, what: str) -> np.ndarray:
         """`exemplar` as `texto.protocols.as_image`; TextoError for channels not taken."""
@@ -93,11 +93,6 @@ class PictureMethod(ABC):
         progress: Progress,
     ) -> np.ndarray:
         """New texture (*shape, C) in [0, 1] like `exemplar` (H, W, C)."""
-
-    def _require_torch(self) -> None:
-        for package in TORCH:
-            if find_spec(package) is None:
-                raise registry.MissingExtra(registry.name_of(self), package)
 
 
 @dataclass(frozen=True, eq=False)

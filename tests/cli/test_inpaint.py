@@ -294,7 +294,7 @@ def test_masks_that_fit_nothing_are_refused(refused, mask):
     [
         (["wall.png"], "--mask: is missing"),
         (["--mask", "mask.png"], "IMAGE: is missing"),
-        (["wall.png", "--mask", "mask.png", "-m", "gausian"], "did you mean gaussian"),
+        (["wall.png", "--mask", "mask.png", "-m", "gausian"], "did you mean gaussian, singan?"),
         (["wall.png", "--mask", "mask.png", *QUICK, "-o", "a.jpg"], ".jpg files would not keep"),
         (["wall.png", "--mask", "mask.png", *QUICK, "-o", "a.gif"], "has the suffix '.gif'"),
         (["wall.png", "--mask", "mask.png", *QUICK, "-o", "mask.png", "--force"], "also an input"),

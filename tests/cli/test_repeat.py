@@ -113,7 +113,7 @@ def test_transparency_is_repeated(folder, done):
         ({"bits": 9}, "'bits'"),
         ({"alpha": ["white"]}, "'alpha'"),
         ({"method": ["gaussian"]}, "'method'"),
-        ({"method": "gausian"}, "did you mean gaussian"),
+        ({"method": "gausian"}, "did you mean gaussian, singan?"),
         ({"settings": {"tileable": 1}}, "tileable"),
         ({"settings": {"depth": 1}}, "'depth'"),
         ({"settings": []}, "'settings'"),

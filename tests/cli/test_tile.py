@@ -213,7 +213,7 @@ def test_stdout(picture, capfdbinary):
     "arguments, told",
     [
         ([], "IMAGE: is missing"),
-        (["wall.png", "-m", "gausian"], "did you mean gaussian"),
+        (["wall.png", "-m", "gausian"], "did you mean gaussian, singan?"),
         (["wall.png", *QUICK, "--axis", "z"], "choose from x, y, xy"),
         (["wall.png", *QUICK, "--width", "1"], "--width"),
         (["wall.png", *QUICK, "--width", "30"], "width: is 30, not from 2 to the 12 pixels"),
