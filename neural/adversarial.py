@@ -12,15 +12,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from texto import registry
-from texto.checkpoint import generator_hash
 from texto.protocols import Progress, Rng, TextoError
-from texto.settings import settings_of
-from texto.storage import exemplar_hash, stored_settings
 from texto.threads import single_blas
 
 from .attempts import attempted
-from .painters import arrays_of
+from .painters import arrays_of, filled, run_of
 from .snapshots import (
     Checkpoint,
     joined,
@@ -199,7 +195,7 @@ def trained_network(
     Where a GPU chosen by "auto" has not enough memory, the CPU starts anew, with a note.
     """
     keeping = Keeping(Checkpoint(checkpoint, every) if checkpoint else None, preview)
-    run = _run_of(method, exemplar, rng, seed)
+    run = run_of(method, exemplar, rng, seed)
 
     def on(device: str, seen: Progress) -> tuple[dict[str, np.ndarray], np.ndarray]:
         network = method.network(exemplar, rng).to(device).train()
@@ -248,20 +244,4 @@ def loaded_network(
     method: Any, exemplar: np.ndarray, arrays: Mapping[str, np.ndarray]
 ) -> nn.Module:
     """The network whose `arrays_of` are `arrays`, in evaluation mode, on the CPU."""
-    network = method.network(exemplar, np.random.default_rng(0))
-    tensors = {name: torch.tensor(array) for name, array in arrays.items()}
-    network.load_state_dict(tensors, strict=False)  # without the counters
-    return network.eval()
-
-
-def _run_of(
-    method: Any, exemplar: np.ndarray, rng: np.random.Generator, seed: Rng
-) -> dict[str, Any]:
-    """What tells this training from others. The device is left out: any may go on."""
-    read = {name for name, known in settings_of(method).items() if known.stage == "fit"}
-    return {
-        "method": registry.name_of(method),
-        "exemplar": exemplar_hash(exemplar),
-        "seed": int(seed) if isinstance(seed, int | np.integer) else generator_hash(rng),
-        **{name: value for name, value in stored_settings(method).items() if name in read},
-    }
+    return filled(method.network(exemplar, np.random.default_rng(0)), arrays)

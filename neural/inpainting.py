@@ -29,6 +29,7 @@ from texto.recompose import EXPONENT
 from texto.threads import single_blas
 
 from .hole_sights import HoleWork, known_features
+from .methods.trained import is_grey
 from .synthesis import descended, run_on_device
 from .tensors import resolve_device, to_picture
 
@@ -223,7 +224,7 @@ def enlarged(canvas: np.ndarray, finer: HoleLevel) -> np.ndarray:
 
 def _is_grey(method: Any, picture: np.ndarray) -> bool:
     """Whether a network sees a grey picture, whose holes are 0 in all channels."""
-    return bool(method.takes_channels and (picture == picture[:, :, :1]).all())
+    return bool(method.takes_channels and is_grey(picture))
 
 
 def _count_useful(method: Any, levels: list[HoleLevel]) -> int:

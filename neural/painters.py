@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from torch import nn
 
 from texto import registry
 from texto.checkpoint import generator_hash
 from texto.protocols import Progress, Rng
-from texto.settings import PERIODIC
+from texto.settings import PERIODIC, settings_of
 from texto.storage import exemplar_hash, stored_settings
 
 from .attempts import attempted
 from .calibration import BATCH, SIDE, calibrate
 from .generating import GeneratorTask, begin_like
 from .generator import TextureGenerator
+from .methods.trained import is_grey
 from .painting import paint
 from .snapshots import Checkpoint
 from .synthesis import Work
 from .train import Keeping, train
+
+Network = TypeVar("Network", bound=nn.Module)
 
 LEAST_SAMPLE, MOST_SAMPLE = 64, 256  # pixels a side, where the setting is None
 COARSEST = 8  # pixels: an automatic coarsest scale of a sample is no smaller
@@ -45,7 +49,7 @@ def trained_painter(
     Where a GPU chosen by "auto" has not enough memory, the CPU starts anew, with a note.
     """
     keeping = Keeping(Checkpoint(checkpoint, every) if checkpoint else None, preview)
-    run = _run_of(method, exemplar, rng, seed)
+    run = run_of(method, exemplar, rng, seed, unread=["n_calibration"])
 
     def on(device: str, seen: Progress) -> tuple[dict[str, np.ndarray], np.ndarray]:
         task = task_of(method, exemplar, device, rng)
@@ -112,13 +116,17 @@ def loaded_network(
     method: Any, exemplar: np.ndarray, arrays: Mapping[str, np.ndarray]
 ) -> TextureGenerator:
     """The generator whose `arrays_of` are `arrays`."""
-    network = new_network(method, exemplar, rng=0)
+    return filled(new_network(method, exemplar, rng=0), arrays)
+
+
+def filled(network: Network, arrays: Mapping[str, np.ndarray]) -> Network:
+    """`network` with `arrays`, its `arrays_of`, in evaluation mode."""
     tensors = {name: torch.tensor(array) for name, array in arrays.items()}
     network.load_state_dict(tensors, strict=False)  # without the counters
     return network.eval()
 
 
-def arrays_of(network: TextureGenerator) -> dict[str, np.ndarray]:
+def arrays_of(network: nn.Module) -> dict[str, np.ndarray]:
     """The tensors of `network` by name, float32; counters of batches are left out."""
     return {
         name: tensor.detach().cpu().numpy().copy()
@@ -129,7 +137,7 @@ def arrays_of(network: TextureGenerator) -> dict[str, np.ndarray]:
 
 def seen_channels(exemplar: np.ndarray) -> int:
     """The channels of `exemplar` (H, W, C) that the generator makes: one where all are equal."""
-    return 1 if (exemplar == exemplar[:, :, :1]).all() else exemplar.shape[2]
+    return 1 if is_grey(exemplar) else exemplar.shape[2]
 
 
 def sample_side(method: Any, shape: tuple[int, ...]) -> int:
@@ -140,17 +148,25 @@ def sample_side(method: Any, shape: tuple[int, ...]) -> int:
     return min(max(LEAST_SAMPLE, round(max(shape[:2]) / unit) * unit), MOST_SAMPLE)
 
 
-def _run_of(
-    method: Any, exemplar: np.ndarray, rng: np.random.Generator, seed: Rng
+def run_of(
+    method: Any,
+    exemplar: np.ndarray,
+    rng: np.random.Generator,
+    seed: Rng,
+    *,
+    unread: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """What tells this training from others. The device is left out: any may go on."""
-    settings = stored_settings(method)
-    unread = ("device", "tileable", "n_calibration")
+    """What tells this training from others: not the settings that the training leaves `unread`.
+
+    Those of the synthesis, like the device, never count: any may go on.
+    """
+    known, settings = settings_of(method), stored_settings(method)
+    read = [name for name in settings if known[name].stage == "fit" and name not in unread]
     return {
         "method": registry.name_of(method),
         "exemplar": exemplar_hash(exemplar),
         "seed": int(seed) if isinstance(seed, int | np.integer) else generator_hash(rng),
-        **{name: value for name, value in settings.items() if name not in unread},
+        **{name: settings[name] for name in read},
     }
 
 

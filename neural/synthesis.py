@@ -16,6 +16,7 @@ from texto.pyramid import level_sizes, pyramid
 from texto.settings import PERIODIC
 
 from .attempts import attempted
+from .methods.trained import is_grey
 from .optimize import optimise
 from .sights import Sight, network_sight, patch_sight
 from .tensors import to_picture
@@ -71,7 +72,7 @@ def synthesise(
     short otherwise.
     """
     channels = exemplars[0].shape[2]
-    if method.takes_channels and all((each == each[:, :, :1]).all() for each in exemplars):
+    if method.takes_channels and all(map(is_grey, exemplars)):
         exemplars = [each[:, :, :1] for each in exemplars]  # grey stays grey
     mixed = list(zip(exemplars, weights, strict=True))
     result = run_on_device(_Synthesis, method, mixed, shape, rng, progress)

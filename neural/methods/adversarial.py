@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from texto import registry
-from texto.checks import only, take
-from texto.protocols import Progress, Rng, TextoError, as_image, as_shape, generator, silent
+from texto.protocols import Progress, Rng, as_image, as_shape, generator, silent
 from texto.settings import setting
 
-from .generators import EVERY, NETWORK
 from .picture import absent
+from .trained import EVERY, is_grey, stored_exemplar, stored_network, stored_state
 
 if TYPE_CHECKING:
     from torch import nn
@@ -123,25 +122,13 @@ class AdversarialMethod(ABC):
 
     def restore(self, state: Mapping[str, Any]) -> AdversarialModel:
         """The model whose `state()` is `state`; TextoError where the arrays make no sense."""
-        exemplar = as_image(
-            take(state, "exemplar", shape=(None, None, None), dtype=np.float32),
-            "tensor 'exemplar'",
-        )
+        exemplar = stored_exemplar(state)
         seen = seen_part(exemplar)
         self.check(seen)
         registry.require_torch(registry.name_of(self))
         from ..adversarial import shapes_of
 
-        shapes = shapes_of(self, seen)
-        only(state, ["exemplar", "losses", *(NETWORK + name for name in shapes)])
-        network = {
-            name: take(state, NETWORK + name, shape=shape, dtype=np.float32)
-            for name, shape in shapes.items()
-        }
-        for name, array in network.items():
-            if name.endswith("running_var") and array.min() < 0:
-                raise TextoError(f"tensor {NETWORK + name!r}", "is negative", "fit the model again")
-        losses = take(state, "losses", shape=(self.n_steps(seen),), dtype=np.float32)
+        network, losses = stored_network(state, shapes_of(self, seen), self.n_steps(seen))
         return AdversarialModel(self, exemplar, network, losses)
 
     def absent(self) -> str | None:
@@ -178,8 +165,7 @@ class AdversarialModel:
 
     def state(self) -> dict[str, np.ndarray]:
         """The exemplar, the network's tensors and the losses."""
-        named = {NETWORK + name: array for name, array in self.network.items()}
-        return {"exemplar": self.exemplar, "losses": self.losses, **named}
+        return stored_state(self.exemplar, self.network, self.losses)
 
     @cached_property
     def _network(self) -> Any:
@@ -191,6 +177,4 @@ class AdversarialModel:
 
 def seen_part(exemplar: np.ndarray) -> np.ndarray:
     """The channels of `exemplar` (H, W, C) that networks see: one where all are equal."""
-    if (exemplar == exemplar[:, :, :1]).all():
-        exemplar = exemplar[:, :, :1]
-    return np.ascontiguousarray(exemplar)
+    return np.ascontiguousarray(exemplar[:, :, :1] if is_grey(exemplar) else exemplar)

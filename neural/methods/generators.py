@@ -15,12 +15,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from texto import registry
-from texto.checks import only, take
-from texto.protocols import Progress, Rng, TextoError, as_image, as_shape, generator, silent
+from texto.protocols import Progress, Rng, as_shape, generator, silent
 from texto.settings import check_settings, setting, tileable_setting
 
-NETWORK = "network."  # before the names of its tensors in a state
-EVERY = 100  # steps between checkpoints
+from .trained import EVERY, stored_exemplar, stored_network, stored_state
 
 _OF_DESCENTS = {"n_iter", "learning_rate", "tileable"}  # which mean something else there
 
@@ -142,23 +140,12 @@ class GeneratorMethod:
 
     def restore(self, state: Mapping[str, Any]) -> GeneratorModel:
         """The model whose `state()` is `state`; TextoError where the arrays make no sense."""
-        exemplar = as_image(
-            take(state, "exemplar", shape=(None, None, None), dtype=np.float32),
-            "tensor 'exemplar'",
-        )
+        exemplar = stored_exemplar(state)
         registry.require_torch(registry.name_of(self))
         from ..painters import shapes_of
 
-        shapes = shapes_of(self, exemplar)
-        only(state, ["exemplar", "losses", *(NETWORK + name for name in shapes)])
-        network = {
-            name: take(state, NETWORK + name, shape=shape, dtype=np.float32)
-            for name, shape in shapes.items()
-        }
-        for name, array in network.items():
-            if name.endswith("running_var") and array.min() < 0:
-                raise TextoError(f"tensor {NETWORK + name!r}", "is negative", "fit the model again")
-        losses = take(state, "losses", shape=(self.chosen("n_iter"),), dtype=np.float32)
+        shapes, n_iter = shapes_of(self, exemplar), self.chosen("n_iter")
+        network, losses = stored_network(state, shapes, n_iter)
         return GeneratorModel(self, exemplar, network, losses)
 
     def chosen(self, name: str) -> Any:
@@ -227,8 +214,7 @@ class GeneratorModel:
 
     def state(self) -> dict[str, np.ndarray]:
         """The exemplar, the network's tensors and the losses."""
-        named = {NETWORK + name: array for name, array in self.network.items()}
-        return {"exemplar": self.exemplar, "losses": self.losses, **named}
+        return stored_state(self.exemplar, self.network, self.losses)
 
     @cached_property
     def _network(self) -> Any:

@@ -11,6 +11,7 @@ from texto.protocols import Progress, Step
 from texto.settings import PERIODIC, check_settings, setting, tileable_setting
 
 from .picture import PictureMethod
+from .trained import is_grey
 
 if TYPE_CHECKING:
     import torch
@@ -136,7 +137,7 @@ class GPDM(PictureMethod):
         from ..attempts import attempted
 
         rng, channels = np.random.default_rng(rng.integers(2**63)), exemplar.shape[2]
-        if (exemplar == exemplar[:, :, :1]).all():
+        if is_grey(exemplar):
             exemplar = exemplar[:, :, :1]  # grey stays grey
 
         def run(device: str, seen: Progress) -> np.ndarray:
