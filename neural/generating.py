@@ -10,6 +10,7 @@ import torch
 
 from texto.threads import single_blas
 
+from . import processes
 from .generator import TextureGenerator
 from .losses.base import Additive
 from .optimize import Objective
@@ -28,7 +29,8 @@ class GeneratorTask:
     0), from random parts of its features, and its gradient is that of other random parts. One
     picture is seen by `loss` at a time, so that memory does not grow with the batch. What the
     loss draws from must be `rng`. `average` : the network with weights averaged over steps, the
-    latest with share 1 - `memory`; 0: the network as it is.
+    latest with share 1 - `memory`; 0: the network as it is. Several processes share a batch, see
+    `neural.processes`; batch norm then takes the statistics of each one's share.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class GeneratorTask:
         self._objective = Objective(loss)
         self.sides, self._rates, self._batch_size = sides, list(rates), batch_size
         self._n_iter_dual, self._n_first_dual = n_iter_dual, n_first_dual
+        self._share, self._joint = processes.share_of(batch_size), processes.together(network)
         self._adam = torch.optim.Adam(network.parameters(), lr=self._rates[0])
         self._latest: torch.Tensor | None = None
 
@@ -63,12 +66,12 @@ class GeneratorTask:
                 strict=True,
             )
             self._adam.zero_grad(set_to_none=True)
-            pictures.backward(torch.cat(slopes) / self._batch_size)
+            pictures.backward(torch.cat(slopes) / len(losses))
             self._set_rate(self._rates[number])
             self._adam.step()
             self._remember(number)
         self._latest = pictures.detach()
-        return float(np.mean(losses))
+        return float(processes.mean(torch.tensor(losses, device=pictures.device).mean()))
 
     def state(self) -> dict[str, torch.Tensor]:
         """The network, Adam's moments and the potentials."""
@@ -97,7 +100,7 @@ class GeneratorTask:
 
     def _drawn(self) -> torch.Tensor:
         noise = self.network.noise(self.sides, rng=self.rng, batch=self._batch_size, periodic=TORUS)
-        return self.network(noise, periodic=TORUS)
+        return self._joint([each[self._share] for each in noise], periodic=TORUS)
 
     def _set_rate(self, rate: float) -> None:
         for group in self._adam.param_groups:

@@ -13,10 +13,11 @@ from torch import nn
 
 from texto import registry
 from texto.checkpoint import generator_hash
-from texto.protocols import Progress, Rng
+from texto.protocols import Progress, Rng, silent
 from texto.settings import PERIODIC, settings_of
 from texto.storage import exemplar_hash, stored_settings
 
+from . import processes
 from .attempts import attempted
 from .calibration import BATCH, SIDE, calibrate
 from .generating import GeneratorTask, begin_like
@@ -46,10 +47,10 @@ def trained_painter(
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """The tensors of a generator trained by `method`, and the losses of its training.
 
-    Where a GPU chosen by "auto" has not enough memory, the CPU starts anew, with a note.
+    Where a GPU chosen by "auto" has not enough memory, the CPU starts anew, with a note. Where
+    `torchrun` started several processes, they train one generator, each on a device of its own.
     """
     keeping = Keeping(Checkpoint(checkpoint, every) if checkpoint else None, preview)
-    run = run_of(method, exemplar, rng, seed, unread=["n_calibration"])
 
     def on(device: str, seen: Progress) -> tuple[dict[str, np.ndarray], np.ndarray]:
         task = task_of(method, exemplar, device, rng)
@@ -60,7 +61,11 @@ def trained_painter(
 
     height, width = exemplar.shape[:2]
     what = f"training on {width}x{height}"
-    return attempted(method.device, on, what, rng=rng, progress=progress)
+    with processes.joined(method.device) as device:
+        seed, rng.bit_generator.state = processes.of_leader((seed, rng.bit_generator.state))
+        run = run_of(method, exemplar, rng, seed, unread=["n_calibration"])
+        told = progress if processes.leads() else silent
+        return attempted(device, on, what, rng=rng, progress=told)
 
 
 def painted(

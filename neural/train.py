@@ -14,6 +14,7 @@ import torch
 from texto.images import write_image
 from texto.protocols import Progress, Step, TextoError, silent
 
+from . import processes
 from .snapshots import Archive, Checkpoint, Moment
 
 STAGE = "train"
@@ -72,7 +73,7 @@ def train(
     refused by what differs. A training that was stopped at any moment and goes on from its
     checkpoint ends at the same bytes as one that was not, on the same machine and threads.
     `progress` gets every step; an interruption (Ctrl-C) within or from it writes the checkpoint
-    first. TextoError where a loss is not finite.
+    first. TextoError where a loss is not finite. Of several processes the leading one writes.
     """
     record = _Record(task, n_iter, run, keeping or Keeping())
     try:
@@ -104,10 +105,13 @@ class _Record:
         self.losses, self.done = np.zeros(n_iter, np.float32), 0
         self._archive, self._copy = None, None
         self._copied = self._shown = time.monotonic()
+        self._shows = keeping.preview is not None and processes.leads()
         if keeping.checkpoint is not None:
             run = {**run, "n_iter": n_iter}
             self._archive = Archive(keeping.checkpoint.path, run, task.rng)
             self._go_on()
+            if self.done != processes.of_leader(self.done):
+                raise self._archive.refusal("is not the same for all processes")
         self.resumed_at = self.done
 
     def add(self, loss: float) -> None:
@@ -121,13 +125,13 @@ class _Record:
                 self._copied, self._copy = now, self._moment()
             if due:
                 self.rescue()
-        if self._keeping.preview is not None and (ended or now - self._shown >= PREVIEW_SECONDS):
+        if self._shows and (ended or now - self._shown >= PREVIEW_SECONDS):
             self._shown = now
             write_image(self._keeping.preview, self._task.preview())
 
     def rescue(self) -> None:
         """Write the latest copy, unless it is written."""
-        if self._copy is not None:
+        if self._copy is not None and processes.leads():
             self._archive.save(self._copy)
             self._copy = None
 

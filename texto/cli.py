@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Sequence
 from importlib import import_module
 
-from . import backends
+from . import backends, processes
 from .commands import arguments, console, signals
 
 
@@ -49,6 +49,7 @@ def _run(argv: list[str]) -> int:
         options = arguments.parse(argv)
     except SystemExit as done:  # argparse, after --help or --version
         return int(done.code or 0)
+    options.quiet = options.quiet or processes.rank() > 0
     command = import_module(f"texto.commands.{options.command}")
     with console.warnings_as_notes(quiet=options.quiet, verbose=options.verbose):
         return command.run(options) or 0

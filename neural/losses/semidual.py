@@ -16,6 +16,7 @@ import torch
 from texto.protocols import TextoError
 from texto.threads import single_blas
 
+from .. import processes
 from .base import Maps, Term, columns
 from .ctransform import Match, Targets, value
 
@@ -188,7 +189,8 @@ class Potential:
         match = self.targets.match(points, self.value)
         self._steps += 1
         rate = self._rate / self._steps**0.5 if self._falls else self._rate
-        self.value = self.value + rate * self._direction(match, points.shape[1])
+        n_points = points.shape[1] * processes.count()
+        self.value = self.value + rate * self._direction(match, n_points)
         self._averaged += 1
         emphasis = EMPHASIS if self._falls else 0
         share = (emphasis + 1) / (emphasis + self._averaged)
@@ -215,12 +217,12 @@ class Potential:
     def _direction(self, match: Match, n_points: int) -> torch.Tensor:
         """(m,): the super-gradient, in the units of the step."""
         share = 1 / len(self.targets)
-        slope = share - match.masses
+        slope = share - processes.mean(match.masses)
         if self._step == "plain":
             return slope
         if self._step == "normalised":
             return slope / slope.norm().clamp(min=torch.finfo(slope.dtype).tiny)
-        cost = match.cost.to(self._unit)
+        cost = processes.mean(match.cost).to(self._unit)
         faded = torch.lerp(self._unit, cost, FADING)
         self._unit = torch.where(self._unit < 0, cost, faded)
         direction = slope / max(share, 1 / n_points)

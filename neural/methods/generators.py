@@ -88,6 +88,7 @@ class GeneratorMethod:
     ours: ClassVar[dict[str, Any]] = {}
     published: ClassVar[dict[str, Any]] = {}
     source: ClassVar[type]  # the method on pixels, a `PictureDescent`
+    trains_together: ClassVar[bool] = True  # in several processes
 
     def __post_init__(self):
         check_settings(self)

@@ -6,7 +6,7 @@ import argparse
 import time
 from pathlib import Path
 
-from .. import registry, storage
+from .. import processes, registry, storage
 from ..history import History, training_steps
 from . import curves, maps, outputs, source, training
 from .console import progress_bar, say, say_json
@@ -14,7 +14,7 @@ from .running import tell_seed, threads
 
 
 def run(options: argparse.Namespace) -> None:
-    """Check everything, then fit and write the model."""
+    """Check everything, then fit and write the model, as the leading process of several."""
     seed = training.seed_of(options)
     origin = maps.open_exemplar(options.source, options, source.build_method(options), seed)
     made = source.made_with(origin.method)
@@ -31,6 +31,8 @@ def run(options: argparse.Namespace) -> None:
     ):
         history = History(progress)
         model = training.fitted(options, origin.method, origin.exemplar, seed, history)
+    if processes.rank() > 0:
+        return
     notes = {"exemplar": Path(options.source).name, "seed": seed, **made}
     if origin.stack is not None:
         notes |= origin.stack.notes()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .. import checkpoint
+from .. import checkpoint, processes, registry
 from ..files import check_writable
 from ..protocols import Model, Progress, TextoError, TextoWarning
 from . import outputs, powers
@@ -38,6 +38,9 @@ def seed_of(options: argparse.Namespace) -> int:
 
 def check(options: argparse.Namespace, method: Any, channels: int, others: list[Path]) -> None:
     """TextoError where the files that `options` name could not be written; `others` are too."""
+    if processes.count() > 1 and not getattr(method, "trains_together", False):
+        name, several = registry.name_of(method), f"started {processes.count()} processes"
+        raise TextoError("torchrun", f"{several}, and {name} runs in one", "start texto without it")
     kept = [Path(each) for each in (options.checkpoint, options.preview) if each is not None]
     if kept:
         powers.require(method, "train", _POWER)
@@ -70,6 +73,8 @@ def fitted(
 def _begin(options: argparse.Namespace) -> None:
     """Remove a checkpoint that --force gives up; note one to resume that is not there."""
     there = os.path.lexists(options.checkpoint)
+    if processes.rank() > 0:
+        return
     if there and not options.resume:
         os.unlink(options.checkpoint)
     elif options.resume and not there:

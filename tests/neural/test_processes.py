@@ -1,0 +1,100 @@
+"""One training in two processes, which share the pictures of a step."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+if not torch.distributed.is_available() or not torch.distributed.is_gloo_available():
+    pytest.skip("this PyTorch has no gloo", allow_module_level=True)
+
+from texto import write_image  # noqa: E402
+
+WORKER = Path(__file__).with_name("two_processes.py")
+ROOT = WORKER.parents[2]
+LAUNCH = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+
+
+def launched(*arguments):
+    paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return subprocess.run(
+        [*LAUNCH, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=180,
+        env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
+    )
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    """What the two processes saw, the leading one first."""
+    folder = tmp_path_factory.mktemp("two")
+    done = launched(WORKER, folder)
+    assert done.returncode == 0, done.stderr
+    return [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in (0, 1)]
+
+
+def test_potentials_rise_as_with_all_points_in_one_process(found):
+    for each in found:
+        assert torch.equal(each["halves"], found[0]["halves"])
+        torch.testing.assert_close(each["halves"], each["whole"], rtol=1e-5, atol=1e-7)
+        assert each["halves"].abs().max() > 0.01
+
+
+def test_both_hold_the_same_and_see_other_pictures(found):
+    first, second = found
+    assert (first["losses"] == second["losses"]).all() and len(first["losses"]) == 5
+    assert first["task"].keys() == second["task"].keys()
+    kept = [name for name in first["task"] if "running" not in name]
+    assert all(torch.equal(first["task"][name], second["task"][name]) for name in kept)
+    assert (first["drawn"] == second["drawn"]).all()
+    assert (first["latest"] != second["latest"]).mean() > 0.5  # many are clipped
+
+
+def test_an_interrupted_training_goes_on_to_the_same_bytes(found):
+    for rank, each in enumerate(found):
+        assert (each["resumed losses"] == each["losses"]).all()
+        # Batch norm's running statistics are each process's own, and are measured anew at last.
+        names = [name for name in each["task"] if rank == 0 or "running" not in name]
+        assert all(torch.equal(each["resumed"][name], each["task"][name]) for name in names)
+
+
+def test_what_the_leader_has_and_what_does_not_divide(found):
+    assert [int(each["leader"]) for each in found] == [0, 0]
+    for each in found:
+        assert "batch_size is 3, for 2 processes" in each["refusal"].replace(":", "")
+
+
+@pytest.fixture
+def exemplar(tmp_path, picture):
+    path = tmp_path / "ex.png"
+    write_image(path, picture[:48, :48])
+    return path
+
+
+def fit(exemplar, out, *more):
+    sizes = {"n_iter": 4, "n_patches": 60, "n_queries": 60, "width": 2, "n_scales": 2}
+    sizes |= {"batch_size": 2, "n_calibration": 2}
+    settings = [f"--set={name}={value}" for name, value in sizes.items()]
+    names = ["fit", exemplar, "-m", "gotex-patch-net", "-o", out, "--device", "cpu"]
+    return launched("-m", "texto", *names, *settings, *more)
+
+
+def test_the_command_line_writes_and_reports_once(tmp_path, exemplar):
+    done = fit(exemplar, tmp_path / "a.safetensors")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("a.safetensors") == 1
+    assert done.stderr.count("texto: seed") == 1  # drawn by the leader, for both
+    kept = {"ex.png", "a.safetensors"}
+    assert {each.name for each in tmp_path.iterdir()} == kept
+
+
+def test_a_method_for_one_process_is_refused(tmp_path, exemplar):
+    out = tmp_path / "a.safetensors"
+    done = launched("-m", "texto", "fit", exemplar, "-m", "textogmm", "-o", out)
+    assert done.returncode != 0 and not out.exists()
+    assert "textogmm runs in one" in done.stderr
