@@ -15,6 +15,7 @@ from texto.metrics import (
     originality,
     patch_ot,
     patch_ot_8,
+    recurrence,
     sliced_w,
     spectrum,
 )
@@ -247,6 +248,19 @@ def test_the_autocorrelation_sees_direction_and_spacing_and_no_contrast():
     assert autocorrelation(stripes[8].T.copy(), stripes[8]) > 0.5
     assert autocorrelation(stripes[12], stripes[8]) > 0.5
     assert autocorrelation(noise((96, 96)), noise((128, 80), seed=1)) < 0.03
+
+
+def test_what_repeats_itself_returns():
+    tile = noise((40, 30), 1)
+    assert recurrence(np.tile(tile, (4, 4, 1))) == pytest.approx(1, abs=0.02)
+    assert recurrence(noise((160, 120), 1)) < 0.15
+    mixed = 0.5 * np.tile(tile, (4, 4, 1)) + 0.5 * noise((160, 120), 1, seed=9)
+    assert recurrence(mixed) == pytest.approx(0.5, abs=0.1)
+    y, x = np.mgrid[-30:30, -25:25]
+    assert recurrence(np.exp(-(y**2 + x**2) / 50).astype(np.float32)) < 0.1
+    assert recurrence(np.full((30, 30, 3), 0.5, np.float32)) == 0
+    with pytest.raises(TextoError, match="24"):
+        recurrence(tile[:20, :20])
 
 
 # -- sources ----------------------------------------------------------------------------------

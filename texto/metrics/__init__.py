@@ -7,7 +7,7 @@ Nothing here needs a network; scores that do are offered by `neural.metrics`, wh
 
 from .judge import Judge, Score, score
 from .sources import copied, originality
-from .stationary import autocorrelation, spectrum
+from .stationary import autocorrelation, recurrence, spectrum
 from .table import NETWORK_FREE, Column, best, chosen, columns
 from .transport_scores import patch_ot, patch_ot_8, sliced_w
 
@@ -24,6 +24,7 @@ __all__ = [
     "originality",
     "patch_ot",
     "patch_ot_8",
+    "recurrence",
     "score",
     "sliced_w",
     "spectrum",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.fft
+import scipy.ndimage
 
 from ..protocols import TextoError, as_image
 
@@ -13,6 +14,7 @@ BINS = 47  # radial frequencies of `spectrum`
 POWER_FLOOR = 1e-8
 LAG = 64  # pixels: the farthest lag of `autocorrelation`
 SMALLEST_SIDE = 8  # of `autocorrelation`: lags of up to 2 pixels
+PEAK = 4  # pixels: a peak of `recurrence` is the highest of all lags as near as this
 FLAT = 1e-10  # a variance that is rounding only
 
 
@@ -43,6 +45,26 @@ def autocorrelation(result: np.ndarray, exemplar: np.ndarray, *, max_lag: int = 
     if max_lag < 1:
         raise TextoError("max_lag", f"is {max_lag}", "give at least 1")
     return float(Autocorrelation.of(exemplar, max_lag=max_lag)(result)[0])
+
+
+def recurrence(picture: np.ndarray) -> float:
+    """How much `picture` (H, W, C) in [0, 1] repeats itself: the strongest return of its greys.
+
+    The highest peak of the autocorrelation, see `autocorrelation`, away from lag 0, of the lags up
+    to half of the smaller side: 1 where a tile is repeated, and where nothing comes back what
+    chance makes, about the side of the largest structures over the picture's. 0 without a peak. A
+    synthesis that is above its exemplar has a period of its own. TextoError below 24 pixels a
+    side. Cost: Fourier transforms.
+    """
+    grey = _grey(picture, "picture", 6 * PEAK)
+    lag = min(grey.shape) // 2
+    half = _autocorrelation(grey, lag)
+    rho = np.concatenate([half[::-1, :0:-1], half], axis=1)  # rho(-h) = rho(h)
+    peaks = rho == scipy.ndimage.maximum_filter(rho, 2 * PEAK + 1)
+    rows, columns = np.nonzero(peaks[PEAK:-PEAK, PEAK:-PEAK])
+    values = rho[rows + PEAK, columns + PEAK]
+    away = np.maximum(abs(rows + PEAK - lag), abs(columns + PEAK - lag)) > 0
+    return float(values[away].max(initial=0))
 
 
 @dataclass(frozen=True, eq=False)
