@@ -18,6 +18,7 @@ from neural import painters  # noqa: E402
 from neural.features.even import EvenSlopes  # noqa: E402
 from neural.synthesis import Work  # noqa: E402
 from texto import registry  # noqa: E402
+from texto.metrics import recurrence  # noqa: E402
 from texto.protocols import TextoError  # noqa: E402
 from texto.settings import settings_of  # noqa: E402
 
@@ -138,6 +139,13 @@ def test_losses_are_those_that_were_told(exemplar, tmp_path):
     assert np.array_equal(model.losses, np.float32([step.loss for step in seen]))
     texto.save(model, tmp_path / "model.safetensors")
     assert np.array_equal(texto.load(tmp_path / "model.safetensors").losses, model.losses)
+
+
+def test_seeds_differ_and_no_period_is_made(exemplar):
+    model = texto.method("gotex-patch-net", **PATCHES | {"n_iter": 30}).fit(exemplar, rng=0)
+    pictures = [model.synthesize((192, 192), rng=seed) for seed in range(4)]
+    assert np.var(pictures, axis=0).mean() > 0.5 * np.mean([each.var() for each in pictures])
+    assert max(map(recurrence, pictures)) < max(0.25, recurrence(exemplar))
 
 
 # -- the command line -------------------------------------------------------------------------
