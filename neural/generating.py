@@ -29,8 +29,9 @@ class GeneratorTask:
     0), from random parts of its features, and its gradient is that of other random parts. One
     picture is seen by `loss` at a time, so that memory does not grow with the batch. What the
     loss draws from must be `rng`. `average` : the network with weights averaged over steps, the
-    latest with share 1 - `memory`; 0: the network as it is. Several processes share a batch, see
-    `neural.processes`; batch norm then takes the statistics of each one's share.
+    latest with share 1 - `memory`; 0: the network as it is. `bfloat16` : the network computes in
+    it, but for its last layer; all that compares features is float32. Several processes share a
+    batch, see `neural.processes`; batch norm then takes the statistics of each one's share.
     """
 
     def __init__(
@@ -44,11 +45,13 @@ class GeneratorTask:
         n_iter_dual: int = 1,
         n_first_dual: int = 0,
         memory: float = 0.0,
+        bfloat16: bool = False,
         rng: np.random.Generator,
     ):
         self.rng, self.network, self._memory = rng, network.train(), memory
         self.average = copy.deepcopy(network).requires_grad_(False)
         self._objective = Objective(loss)
+        self._bfloat16 = bfloat16
         self.sides, self._rates, self._batch_size = sides, list(rates), batch_size
         self._n_iter_dual, self._n_first_dual = n_iter_dual, n_first_dual
         self._share, self._joint = processes.share_of(batch_size), processes.together(network)
@@ -100,7 +103,9 @@ class GeneratorTask:
 
     def _drawn(self) -> torch.Tensor:
         noise = self.network.noise(self.sides, rng=self.rng, batch=self._batch_size, periodic=TORUS)
-        return self._joint([each[self._share] for each in noise], periodic=TORUS)
+        own = [each[self._share] for each in noise]
+        with torch.autocast(own[0].device.type, torch.bfloat16, enabled=self._bfloat16):
+            return self._joint(own, periodic=TORUS)
 
     def _set_rate(self, rate: float) -> None:
         for group in self._adam.param_groups:

@@ -92,8 +92,11 @@ class TextureGenerator(nn.Module):
         """The same for a window, which may end at a coarser scale."""
         spans = zip(view.rows, view.columns, strict=True)
         device = self.last.weight.device
+        # Convolutions of few channels run up to twice as fast where channels lie together.
         return [
-            torch.from_numpy(self._drawn(rows, columns, batch, rng)).to(device)
+            torch.from_numpy(self._drawn(rows, columns, batch, rng)).to(
+                device, memory_format=torch.channels_last
+            )
             for rows, columns in spans
         ]
 
@@ -122,7 +125,9 @@ class TextureGenerator(nn.Module):
 
     def part(self, noise: Sequence[torch.Tensor], view: windows.Window) -> torch.Tensor:
         """The window `view` of the infinite picture, from the noise that it depends on."""
-        return self.last(self.features(noise, view))
+        features = self.features(noise, view)
+        with torch.autocast(features.device.type, enabled=False):  # bfloat16 ends before pixels
+            return self.last(features.to(self.last.weight))
 
     def features(self, noise: Sequence[torch.Tensor], view: windows.Window) -> torch.Tensor:
         """The features of the finest scale of `view`, the network's own or a coarser one."""

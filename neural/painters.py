@@ -19,13 +19,14 @@ from texto.storage import exemplar_hash, stored_settings
 
 from . import processes
 from .attempts import attempted
-from .calibration import BATCH, SIDE, calibrate
+from .calibration import BATCH, SIDE, calibrate, match_mean
 from .generating import GeneratorTask, begin_like
 from .generator import TextureGenerator
 from .methods.trained import is_grey
 from .painting import paint
 from .snapshots import Checkpoint
 from .synthesis import Work
+from .tensors import takes_bfloat16
 from .train import Keeping, train
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -56,7 +57,7 @@ def trained_painter(
         task = task_of(method, exemplar, device, rng)
         n_iter = method.chosen("n_iter")
         losses = train(task, n_iter, run=run, keeping=keeping, progress=seen)
-        _calibrate(method, task)
+        _calibrate(method, exemplar, task)
         return arrays_of(task.average), losses
 
     height, width = exemplar.shape[:2]
@@ -192,14 +193,20 @@ def task_of(
         n_iter_dual=method.chosen("n_iter_dual"),
         n_first_dual=method.chosen("n_first_dual"),
         memory=method.chosen("memory"),
+        bfloat16=takes_bfloat16(method.precision, device),
         rng=rng,
     )
 
 
-def _calibrate(method: Any, task: GeneratorTask) -> None:
-    """Measure the statistics of batch norm. Drawn after the training, as if never interrupted."""
-    (side, _), count = task.sides, method.n_calibration
+def _calibrate(method: Any, exemplar: np.ndarray, task: GeneratorTask) -> None:
+    """Measure the statistics of batch norm, and set the mean colour right, but not `as_published`.
+
+    Drawn after the training, as if that had never been interrupted.
+    """
+    network, (side, _), count = task.average, task.sides, method.n_calibration
     batch = min(BATCH, count)
-    calibrate(
-        task.average, rng=task.rng, side=min(side, SIDE), batch=batch, rounds=-(-count // batch)
-    )
+    options = {"side": min(side, SIDE), "batch": batch, "rounds": -(-count // batch)}
+    calibrate(network, rng=task.rng, **options)
+    if not method.as_published:
+        seen = exemplar[:, :, : network.channels]
+        match_mean(network.eval(), seen, rng=task.rng, **options)

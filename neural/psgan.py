@@ -41,7 +41,8 @@ class SpatialTask(AdversarialTask):
     """Generator against discriminator on crops of `exemplar` (1, C, H, W) in [-1, 1].
 
     `side` : of crops and samples. `n_calibration` : samples that batch norm's statistics are
-    measured on at last; the published running means lag behind the weights.
+    measured on at last; the published running means lag behind the weights. `bfloat16` : both
+    networks compute in it, but the losses do not.
     """
 
     network: SpatialGenerator
@@ -56,6 +57,7 @@ class SpatialTask(AdversarialTask):
         batch_size: int,
         learning_rate: float,
         n_calibration: int,
+        bfloat16: bool = False,
         rng: np.random.Generator,
     ):
         modules = {"generator": network, "discriminator": critic.train()}
@@ -64,19 +66,21 @@ class SpatialTask(AdversarialTask):
             for name, each in modules.items()
         }
         super().__init__(network, exemplar, modules=modules, optimizers=optimizers, rng=rng)
-        self._critic, self._exemplar, self._side = critic, exemplar, side
+        # Convolutions of few channels run faster where channels lie together.
+        self._exemplar = exemplar.contiguous(memory_format=torch.channels_last)
+        self._critic, self._side, self._bfloat16 = critic, side, bfloat16
         self._batch_size, self._n_calibration = batch_size, n_calibration
         self._view = network.view((0, side), (0, side))
 
     def advance(self, number: int) -> tuple[float, float, torch.Tensor]:
         """The discriminator learns first. Both see one batch of samples, as in DCGAN's code."""
         samples, critic = self._drawn(self._batch_size), self._critic
-        loss = _cost(critic(self._crops()), real=True)
-        loss = loss + _cost(critic(samples.detach()), real=False)
+        loss = _cost(self._judged(self._crops()), real=True)
+        loss = loss + _cost(self._judged(samples.detach()), real=False)
         self._follow("discriminator", loss)
         critic.requires_grad_(False)  # half of the work of the pass through it
         try:
-            fooled = _cost(critic(samples), real=True)
+            fooled = _cost(self._judged(samples), real=True)
             self._follow("generator", fooled)
         finally:
             critic.requires_grad_(True)
@@ -97,7 +101,15 @@ class SpatialTask(AdversarialTask):
 
     def _drawn(self, batch: int) -> torch.Tensor:
         noise = self.network.drawn(self._view, batch, self.rng)
-        return self.network(noise, self._view)
+        with self._half():
+            return self.network(noise, self._view).float()
+
+    def _judged(self, pictures: torch.Tensor) -> torch.Tensor:
+        with self._half():
+            return self._critic(pictures).float()
+
+    def _half(self) -> torch.autocast:
+        return torch.autocast(self._exemplar.device.type, torch.bfloat16, enabled=self._bfloat16)
 
     def _crops(self) -> torch.Tensor:
         sides = [side - self._side + 1 for side in self._exemplar.shape[2:]]

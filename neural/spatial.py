@@ -127,12 +127,14 @@ class SpatialGenerator(nn.Module):
 
         Cost: some 4,000 `width` multiplications a pixel for 4 doublings; memory: `width` maps.
         """
-        features = self._entered(noise, view.rows[0], view.columns[0])
+        with torch.autocast(noise.local.device.type, enabled=False):  # phases grow with places
+            features = self._entered(noise, view.rows[0], view.columns[0])
+        features = features.contiguous(memory_format=torch.channels_last)
         for scale, convolution in enumerate(self.convolutions, 1):
             features = convolution(enlarged(features, view.rows[scale], view.columns[scale]))
             if scale <= len(self.norms):
                 features = torch.relu_(self.norms[scale - 1](features))
-        return torch.tanh(features)
+        return torch.tanh(features.float())
 
     def _entered(self, noise: Noise, rows: Span, columns: Span) -> torch.Tensor:
         """(n, kinds, h, w): the noise of all kinds side by side."""

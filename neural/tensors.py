@@ -166,6 +166,16 @@ def exact_float32() -> Iterator[None]:
         matmul.allow_tf32 = earlier
 
 
+def takes_bfloat16(precision: str, device: str) -> bool:
+    """Whether networks train in bfloat16: "float32", "bfloat16", or "auto".
+
+    "auto" takes it on processors that compute in it, where convolutions are twice as fast.
+    """
+    if precision != "auto":
+        return precision == "bfloat16"
+    return device == "cpu" and getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()
+
+
 def to_tensor(picture: np.ndarray, device: torch.device | str = "cpu") -> torch.Tensor:
     """`picture` (H, W, C) in [0, 1] as (1, 3, H, W) float32; grey (C = 1) fills all three.
 

@@ -18,7 +18,7 @@ from texto import registry
 from texto.protocols import Progress, Rng, as_shape, generator, silent
 from texto.settings import check_settings, setting, tileable_setting
 
-from .trained import EVERY, stored_exemplar, stored_network, stored_state
+from .trained import EVERY, precision_setting, stored_exemplar, stored_network, stored_state
 
 _OF_DESCENTS = {"n_iter", "learning_rate", "tileable"}  # which mean something else there
 
@@ -79,6 +79,7 @@ class GeneratorMethod:
     n_calibration: int = setting(
         64, "pictures that batch norm's statistics are measured on at last", low=1, high=512
     )
+    precision: str = precision_setting()
     as_published: bool = setting(False, "the settings of the published code")
     tileable: str = tileable_setting()
     device: str = setting(

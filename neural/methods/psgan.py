@@ -11,6 +11,7 @@ from texto.protocols import Progress, TextoError
 from texto.settings import PERIODIC, check_settings, setting, tileable_setting
 
 from .adversarial import AdversarialMethod
+from .trained import precision_setting
 
 if TYPE_CHECKING:
     from torch import nn
@@ -76,6 +77,7 @@ class PSGAN(AdversarialMethod):
     n_calibration: int = setting(
         64, "samples that batch norm's statistics are measured on at last", low=1, high=10_000
     )
+    precision: str = precision_setting()
     tileable: str = tileable_setting()
 
     def __post_init__(self):
@@ -123,6 +125,7 @@ class PSGAN(AdversarialMethod):
         """See `neural.psgan.SpatialTask`."""
         from ..adversarial import to_planes
         from ..psgan import Discriminator, SpatialTask
+        from ..tensors import takes_bfloat16
 
         device = next(network.parameters()).device
         halvings, width = self.n_doublings, self.discriminator_width
@@ -135,6 +138,7 @@ class PSGAN(AdversarialMethod):
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
             n_calibration=self.n_calibration,
+            bfloat16=takes_bfloat16(self.precision, str(device)),
             rng=rng,
         )
 

@@ -1,4 +1,4 @@
-"""What the models share that keep a trained network: the arrays of their files.
+"""What methods share that train a network: a setting, and the arrays of their models' files.
 
 Importing this loads no torch.
 """
@@ -12,11 +12,21 @@ import numpy as np
 
 from texto.checks import only, take
 from texto.protocols import TextoError, as_image
+from texto.settings import setting
 
 NETWORK = "network."  # before the names of its tensors in a state
 EVERY = 100  # steps between checkpoints
 
 Arrays = dict[str, np.ndarray]
+
+
+def precision_setting() -> Any:
+    """The setting `precision` of a method, see `neural.tensors.takes_bfloat16`."""
+    return setting(
+        "auto",
+        "numbers of networks in training; auto: bfloat16 on processors that compute in it",
+        choices=("auto", "float32", "bfloat16"),
+    )
 
 
 def stored_state(

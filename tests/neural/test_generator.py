@@ -13,7 +13,7 @@ from torch import nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
 from neural import windows  # noqa: E402
-from neural.calibration import calibrate  # noqa: E402
+from neural.calibration import calibrate, match_mean  # noqa: E402
 from neural.folding import folded  # noqa: E402
 from neural.generator import PAPER, TEXNET, TextureGenerator  # noqa: E402
 from neural.noise_field import NoiseField  # noqa: E402
@@ -218,6 +218,22 @@ def test_calibration_finds_the_statistics_of_sampling():
         found = seen[name].transpose(0, 1).flatten(1)
         assert ((found.mean(1) - norm.running_mean).abs() / deviation).max() < 0.15, name
         assert (found.std(1) / deviation - 1).abs().max() < 0.15, name
+
+
+def test_the_mean_colour_is_set_and_nothing_else(network):
+    rng = np.random.default_rng(5)
+    exemplar = rng.random((20, 30, 3), dtype=np.float32) * [0.5, 1, 0.2]
+    made = TextureGenerator(3, n_scales=3, width=2, bias=True, rng=4)
+    made.eval()
+    before = {name: tensor.clone() for name, tensor in made.state_dict().items()}
+    match_mean(made, exemplar.astype(np.float32), rng=0, side=128, batch=4, rounds=2)
+    moved = [name for name, tensor in made.state_dict().items() if not tensor.equal(before[name])]
+    assert moved == ["last.bias"]
+    with torch.no_grad():
+        picture = made(made.noise((400, 400), rng=1))[0]
+    spread = picture.std(dim=(1, 2)).max().item()
+    found = picture.mean(dim=(1, 2)).numpy()
+    np.testing.assert_allclose(found, exemplar.mean(axis=(0, 1)), atol=0.05 * spread)
 
 
 def test_state_goes_round(network):

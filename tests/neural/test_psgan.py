@@ -93,6 +93,21 @@ def test_training_moves_every_weight_and_tells_its_losses(exemplar):
     assert first.keys() == model.network.keys() and not still, still
 
 
+def test_bfloat16_is_close_and_ends_before_losses(exemplar):
+    found = []
+    for precision in ("float32", "bfloat16"):
+        method, rng = texto.method("psgan", **QUICK, precision=precision), np.random.default_rng(0)
+        network = method.network(exemplar, rng).train()
+        task = method.task(exemplar, network, rng)
+        *losses, samples = task.advance(0)
+        assert samples.dtype == torch.float32
+        assert all(each.dtype == torch.float32 for each in network.parameters())
+        found.append((np.array(losses), samples))
+    (one, exact), (other, rounded) = found
+    assert 0 < np.abs(one - other).max() < 0.05
+    assert 0 < (exact - rounded).abs().mean() < 0.05 * exact.abs().mean()
+
+
 def test_grey_stays_grey_and_costs_one_channel(exemplar):
     grey = np.repeat(exemplar[:, :, :1], 3, axis=2)
     model = texto.method("psgan", **QUICK).fit(grey, rng=0)

@@ -10,6 +10,7 @@ from neural.generating import GeneratorTask  # noqa: E402
 from neural.generator import TextureGenerator  # noqa: E402
 from neural.snapshots import Checkpoint  # noqa: E402
 from neural.synthesis import Work  # noqa: E402
+from neural.tensors import takes_bfloat16  # noqa: E402
 from neural.train import Keeping, train  # noqa: E402
 from texto import method, read_image  # noqa: E402
 from texto.protocols import TextoError  # noqa: E402
@@ -31,13 +32,14 @@ def exemplar(picture):
 def task(exemplar):
     """Makes the same task anew: a small generator on patches."""
 
-    def make(seed=0, batch_size=1):
+    def make(seed=0, batch_size=1, bfloat16=False):
         rng = np.random.default_rng(seed)
         network = TextureGenerator(3, n_scales=2, width=2, rng=rng)
         gotex = method("gotex-patch", n_patches=80, n_queries=60, n_levels=2, device="cpu")
         loss = gotex.loss(Work(exemplar, exemplar.shape, 0, (32, 32), "cpu", rng))
         rates = [0.01 / (1 + number) for number in range(N_ITER)]
         same = {"sides": (32, 32), "rates": rates, "batch_size": batch_size, "rng": rng}
+        same["bfloat16"] = bfloat16
         return GeneratorTask(network, loss, n_iter_dual=2, **same)
 
     return make
@@ -64,6 +66,26 @@ def test_the_loss_falls(exemplar, picture):
     losses = train(made, 60, run=RUN)
     assert losses.dtype == np.float32 and losses.shape == (60,)
     assert losses[-10:].mean() < 0.3 * losses[:3].mean()
+
+
+def test_bfloat16_is_close_and_ends_before_the_pixels(task):
+    losses, steps = [], []
+    for made in (task(bfloat16=False), task(bfloat16=True)):
+        before = next(made.network.parameters()).detach().clone()
+        losses.append([made.step(number) for number in range(3)])
+        steps.append(next(made.network.parameters()).detach() - before)
+        assert all(each.dtype == torch.float32 for each in made.network.parameters())
+        # Pixels in bfloat16 would be multiples of 1 / 256 where they are above a half.
+        bright = made._latest[made._latest.abs() > 0.5] * 256
+        assert (bright != bright.round()).float().mean() > 0.9
+    assert 1e-7 < np.abs(np.subtract(*losses)).max() < 0.05 * losses[0][0]
+    assert torch.nn.functional.cosine_similarity(*map(torch.ravel, steps), dim=0) > 0.7
+
+
+def test_precision_follows_the_processor():
+    assert takes_bfloat16("bfloat16", "cuda:0") and not takes_bfloat16("float32", "cpu")
+    assert not takes_bfloat16("auto", "cuda:0")
+    assert takes_bfloat16("auto", "cpu") in (False, True)
 
 
 def test_a_batch_has_the_mean_gradient(task):
