@@ -11,6 +11,7 @@ import torch
 from texto.threads import single_blas
 
 from . import processes
+from .features.patches import PatchFeatures
 from .generator import TextureGenerator
 from .losses.base import Additive
 from .optimize import Objective
@@ -27,8 +28,11 @@ class GeneratorTask:
     A step draws `batch_size` pictures of `sides` = (height, width) on a torus from fresh noise.
     On each the potentials of `loss` rise `n_iter_dual` times (`n_first_dual` times more in step
     0), from random parts of its features, and its gradient is that of other random parts. One
-    picture is seen by `loss` at a time, so that memory does not grow with the batch. What the
-    loss draws from must be `rng`. `average` : the network with weights averaged over steps, the
+    picture is seen by `loss` at a time, so that memory does not grow with the batch. Of patches
+    the coarsest level counts first, and one by one the finer ones join, at even intervals in the
+    share `coarse_first` of the steps, each with a first step of its own: what a network learns at
+    all levels at once is right at the finest and never gets a layout. What the loss draws from
+    must be `rng`. `average` : the network with weights averaged over steps, the
     latest with share 1 - `memory`; 0: the network as it is. `bfloat16` : the network computes in
     it, but for its last layer; all that compares features is float32. Several processes share a
     batch, see `neural.processes`; batch norm then takes the statistics of each one's share.
@@ -44,13 +48,15 @@ class GeneratorTask:
         batch_size: int = 1,
         n_iter_dual: int = 1,
         n_first_dual: int = 0,
+        coarse_first: float = 0.0,
         memory: float = 0.0,
         bfloat16: bool = False,
         rng: np.random.Generator,
     ):
         self.rng, self.network, self._memory = rng, network.train(), memory
         self.average = copy.deepcopy(network).requires_grad_(False)
-        self._objective = Objective(loss)
+        self._objective, self._coarse_first = Objective(loss), coarse_first
+        self._layered = [term for _, term in loss.terms if isinstance(term.features, PatchFeatures)]
         self._bfloat16 = bfloat16
         self.sides, self._rates, self._batch_size = sides, list(rates), batch_size
         self._n_iter_dual, self._n_first_dual = n_iter_dual, n_first_dual
@@ -60,7 +66,8 @@ class GeneratorTask:
 
     def step(self, number: int) -> float:
         """Algorithm 2, lines 3 to 9. The mean loss of the batch."""
-        ascents = self._n_iter_dual + (self._n_first_dual if number == 0 else 0)
+        joins = self._join(number)
+        ascents = self._n_iter_dual + (self._n_first_dual if number == 0 or joins else 0)
         # L-BFGS has no place here: every step has a loss of its own.
         with exact_float32(), single_blas():
             pictures = self._drawn()
@@ -100,6 +107,17 @@ class GeneratorTask:
         if self._latest is None:
             raise RuntimeError("no step has been made")
         return to_picture(self._latest[:1])
+
+    def _join(self, number: int) -> bool:
+        """Let the levels take part whose time has come. Whether one joins in this step."""
+        until, new = self._coarse_first * len(self._rates), False
+        for term in self._layered:
+            n_levels = len(term.layers)
+            starts = [until * place / max(1, n_levels - 1) for place in range(n_levels)]
+            count = sum(start <= number for start in starts)
+            term.active = term.layers[n_levels - count :]  # finest first
+            new |= any(number - 1 < start <= number for start in starts)
+        return new
 
     def _drawn(self) -> torch.Tensor:
         noise = self.network.noise(self.sides, rng=self.rng, batch=self._batch_size, periodic=TORUS)

@@ -192,6 +192,7 @@ def task_of(
         batch_size=method.chosen("batch_size"),
         n_iter_dual=method.chosen("n_iter_dual"),
         n_first_dual=method.chosen("n_first_dual"),
+        coarse_first=method.chosen("coarse_first"),
         memory=method.chosen("memory"),
         bfloat16=takes_bfloat16(method.precision, device),
         rng=rng,

@@ -51,7 +51,8 @@ class SemiDual(Term):
     round a few targets, as those of an untrained network do. `rate` is one number, or one by
     layer. `settle` goes to the average since the last time, uniform for constant steps.
 
-    entropic : lambda of the entropic cost, in units of |x - y|^2; 0: none.
+    entropic : lambda of the entropic cost, in units of |x - y|^2; 0: none. `active` : the layers
+    that take part now, at first all; the others neither count nor rise.
 
     The gradient of `value` goes through the matched features only, or their means by shares.
     Cost: 2 n m C a layer in `value` and in `ascend`; memory of `value` twice the maps.
@@ -100,14 +101,15 @@ class SemiDual(Term):
             )
             for layer, points in targets.items()
         }
+        self.active = self.layers
 
     def value(self, maps: Maps) -> torch.Tensor:
         """The cost of `maps` (1, C, h, w) by layer at the present potentials, a scalar."""
         # 0, but a function of the maps even where no position takes part.
         total = 0 * maps[self.layers[0]].flatten()[0]
         with single_blas():
-            for layer, potential in self.potentials.items():
-                points = self._points(maps, layer, self._n_image)
+            for layer in self.active:
+                points, potential = self._points(maps, layer, self._n_image), self.potentials[layer]
                 if points.shape[1]:
                     part = value(potential.targets, points, potential.value)
                     total = total + self.weights[layer] * part
@@ -116,10 +118,10 @@ class SemiDual(Term):
     def ascend(self, maps: Maps) -> None:
         """One step of ascent on the potentials, from a random part of `maps`."""
         with torch.no_grad(), single_blas():
-            for layer, potential in self.potentials.items():
+            for layer in self.active:
                 points = self._points(maps, layer, self._n_queries)
                 if points.shape[1]:
-                    potential.ascend(points)
+                    self.potentials[layer].ascend(points)
 
     def settle(self) -> None:
         """Go to the average of the steps of `ascend` since the last time."""

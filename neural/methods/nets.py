@@ -16,23 +16,31 @@ from .gotex import GotexAll, GotexMix, GotexMixIV3, GotexPatch, GotexVGG
 
 OURS = {
     "n_iter": 1000,
-    "learning_rate": 0.003,
-    "batch_size": 4,
+    "learning_rate": 0.01,
+    "batch_size": 8,
     "width": 4,
     "n_scales": 6,
     "bias": True,
     "begin_like": True,
+    "coarse_first": 0.5,
     "memory": 0.98,
     "n_iter_dual": 1,
     "n_first_dual": 10,
-    "dual_rate": 0.1,
+    "dual_rate": 0.03,
     "step": "bounded",
     "schedule": "constant",
-    "n_queries": 4096,
+    "n_queries": 2048,
     "n_patches": 2000,
 }
 # Networks take most of the time of a step, so that there are fewer pictures in one.
-OURS_WITH_NETWORK = {**OURS, "batch_size": 1, "n_iter_dual": 4, "n_queries": 1024}
+OURS_WITH_NETWORK = {
+    **OURS,
+    "learning_rate": 0.003,
+    "batch_size": 1,
+    "n_iter_dual": 4,
+    "dual_rate": 0.1,
+    "n_queries": 1024,
+}
 PUBLISHED = {
     "n_iter": 5000,
     "learning_rate": 0.01,
@@ -41,6 +49,7 @@ PUBLISHED = {
     "n_scales": 6,
     "bias": False,
     "begin_like": False,
+    "coarse_first": 0.0,
     "memory": 0.0,
     "n_iter_dual": 10,
     "n_first_dual": 0,
@@ -64,20 +73,22 @@ class _TransportNet(GeneratorMethod):
     )
     n_first_dual: int | None = setting(
         None,
-        "ascent steps more on each picture of the first step; none: 10, as published 0",
+        "ascent steps more on each picture of the first step, and of those in which a level of "
+        "patches joins; none: 10, as published 0",
         low=0,
         high=1000,
     )
     dual_rate: float | None = setting(
         None,
-        "ascent step, in units of the mean cost of a match; none: 0.1, as published 1 in units of "
+        "ascent step, in units of the mean cost of a match; none: 0.03, with networks 0.1, as "
+        "published 1 in units of "
         "the cost itself, or of the gradient's norm with networks",
         low=0,
         high=100,
     )
     n_queries: int | None = setting(
         None,
-        "features of a sample in a step and layer, a random part; none: 4096, with networks 1024, "
+        "features of a sample in a step and layer, a random part; none: 2048, with networks 1024, "
         "as published all patches, and 64 x 64 positions of networks",
         low=1,
         high=10_000_000,
@@ -90,6 +101,13 @@ class _WithPatches(_TransportNet):
 
     patch_size: int = trained(GotexPatch, "patch_size")
     n_levels: int | None = trained(GotexPatch, "n_levels")
+    coarse_first: float | None = setting(
+        None,
+        "share of the steps in which finer levels join, after the coarsest; none: 0.5, as "
+        "published 0, all at once",
+        low=0,
+        high=1,
+    )
     n_patches: int | None = setting(
         None, "target patches a level, drawn once; none: 2000", low=2, high=10_000_000
     )
@@ -117,8 +135,8 @@ class GotexPatchNet(_WithPatches):
     """A generator trained by optimal transport of multi-scale patches: the loss of `gotex-patch`.
 
     Houdard, Leclaire, Papadakis, Rabin 2020, Algorithm 2. By default a generator of 30,000
-    parameters, 1000 steps of 4 pictures at falling rates, on random subsets of patches, with
-    averaged weights.
+    parameters, 1000 steps of 8 pictures at falling rates, on random subsets of patches, the
+    coarsest level first, with averaged weights.
     `as_published`: of 8,000 parameters, 5000 steps of 0.01 with 10 ascent steps each on all
     patches of the sample. Needs no weights.
     """

@@ -17,6 +17,7 @@ _COMMON = {
     "n_scales": 6,
     "bias": True,
     "begin_like": False,
+    "coarse_first": 0.0,
     "memory": 0.0,
     "n_iter_dual": 0,
     "n_first_dual": 0,

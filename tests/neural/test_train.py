@@ -32,14 +32,14 @@ def exemplar(picture):
 def task(exemplar):
     """Makes the same task anew: a small generator on patches."""
 
-    def make(seed=0, batch_size=1, bfloat16=False):
+    def make(seed=0, batch_size=1, **more):
         rng = np.random.default_rng(seed)
         network = TextureGenerator(3, n_scales=2, width=2, rng=rng)
         gotex = method("gotex-patch", n_patches=80, n_queries=60, n_levels=2, device="cpu")
         loss = gotex.loss(Work(exemplar, exemplar.shape, 0, (32, 32), "cpu", rng))
         rates = [0.01 / (1 + number) for number in range(N_ITER)]
         same = {"sides": (32, 32), "rates": rates, "batch_size": batch_size, "rng": rng}
-        same["bfloat16"] = bfloat16
+        same |= more
         return GeneratorTask(network, loss, n_iter_dual=2, **same)
 
     return make
@@ -80,6 +80,22 @@ def test_bfloat16_is_close_and_ends_before_the_pixels(task):
         assert (bright != bright.round()).float().mean() > 0.9
     assert 1e-7 < np.abs(np.subtract(*losses)).max() < 0.05 * losses[0][0]
     assert torch.nn.functional.cosine_similarity(*map(torch.ravel, steps), dim=0) > 0.7
+
+
+def test_coarse_levels_come_first(task):
+    made = task(coarse_first=0.6, n_first_dual=4)
+    (term,), ascents, seen = made._layered, [], []
+    ascend = term.ascend
+    term.ascend = lambda maps: (ascents.append(term.active), ascend(maps))
+    for number in range(N_ITER):
+        made.step(number)
+        seen.append(term.active)
+    both = ("level0", "level1")
+    assert seen == [("level1",)] * 5 + [both] * 2  # the finer one joins after 0.6 of 7 steps
+    assert [ascents.count(("level1",)), ascents.count(both)] == [5 * 2 + 4, 2 * 2 + 4]
+    plain = task()
+    plain.step(0)
+    assert plain._layered[0].active == both
 
 
 def test_precision_follows_the_processor():

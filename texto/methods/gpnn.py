@@ -41,7 +41,7 @@ COARSEST = 2  # patches: the shortest side of an automatic coarsest level (the p
 MOST_LEVELS = 64
 SPAN = 2  # the published values of `noise` and `alpha` are for pictures in [-1, 1], ours in [0, 1]
 KEPT_VARIANCE = 0.99  # share of the patches' variance that the patch space keeps
-SETTLED = 0.05  # share of patches under which changes end a level (the paper: none)
+SETTLED = 0.1  # share of patches under which changes end a level (the paper: none)
 NEGLIGIBLE = 1e-7  # mean squared difference of a copy: a twelfth of a grey level of 8 bits
 
 
