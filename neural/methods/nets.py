@@ -16,13 +16,14 @@ from .gotex import GotexAll, GotexMix, GotexMixIV3, GotexPatch, GotexVGG
 
 OURS = {
     "n_iter": 1000,
-    "learning_rate": 0.01,
+    "learning_rate": 0.005,
     "batch_size": 8,
     "width": 4,
     "n_scales": 6,
     "bias": True,
     "begin_like": True,
     "coarse_first": 0.5,
+    "coarsest": 16,  # pixels: of twice that, the coarsest patches miss how rows of a weave lie
     "memory": 0.98,
     "n_iter_dual": 1,
     "n_first_dual": 10,
@@ -100,7 +101,12 @@ class _WithPatches(_TransportNet):
     """Those with patches."""
 
     patch_size: int = trained(GotexPatch, "patch_size")
-    n_levels: int | None = trained(GotexPatch, "n_levels")
+    n_levels: int | None = trained(
+        GotexPatch,
+        "n_levels",
+        help="pyramid levels of patches; none: until the coarsest is 16 to 31 pixels, as published "
+        "4, see gotex-patch",
+    )
     coarse_first: float | None = setting(
         None,
         "share of the steps in which finer levels join, after the coarsest; none: 0.5, as "

@@ -16,7 +16,7 @@ from .descent import PictureDescent
 from .networks import Networked
 from .picture import PictureModel
 
-COARSEST = 32  # pixels: an automatic coarsest size is shorter than twice this
+COARSEST = 32  # pixels: the usual coarsest size is shorter than twice this
 PUBLISHED_LEVELS = 4
 LEAST = 16  # pixels: no automatic level is smaller
 LEAST_PATCHES = 16  # with fewer, a level has nothing to say
@@ -37,6 +37,7 @@ OURS = {
     "noise": "uniform",
     "by_chance": True,
     "periodic": True,
+    "coarsest": COARSEST,
 }
 PUBLISHED = {
     **OURS,
@@ -203,7 +204,8 @@ class WithPatches(Transported):
         windows = [[max(0, side - self.patch_size + 1) for side in pair] for pair in sides]
         fitting = max(1, sum(rows * columns >= LEAST_PATCHES for rows, columns in windows))
         if self.n_levels is None:
-            usual, most = (sum(min(pair) >= least for pair in sides) for least in (COARSEST, LEAST))
+            least = self.chosen("coarsest"), LEAST
+            usual, most = (sum(min(pair) >= side for pair in sides) for side in least)
             return min(fitting, max(1, usual, min(PUBLISHED_LEVELS, most)))
         if self.n_levels > fitting:
             raise TextoError(
