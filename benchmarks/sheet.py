@@ -1,6 +1,7 @@
 """A sheet of exemplars and results: `python benchmarks/sheet.py OUT.jpg PICTURE ... [options]`.
 
-Each exemplar stands beside what `texto synth EXEMPLAR -s 512x384 --seed 1` makes of it.
+Each exemplar stands beside what `texto synth EXEMPLAR -s 512x384 --seed 1` makes of it. For a
+fitted model (.safetensors) that keeps its exemplar, beside what the model makes.
 """
 
 from __future__ import annotations
@@ -16,8 +17,13 @@ GAP = 12
 
 def pair(path: str, method: str, shape: tuple[int, int], seed: int) -> np.ndarray:
     """Exemplar and result side by side, (height, width, 3) in [0, 1], on white."""
-    exemplar = texto.read_image(path, alpha="ignore")
-    result = texto.method(method).fit(exemplar, rng=seed).synthesize(shape, rng=seed)
+    if path.endswith(".safetensors"):
+        model = texto.load(path)
+        exemplar = model.exemplar
+    else:
+        exemplar = texto.read_image(path, alpha="ignore")
+        model = texto.method(method).fit(exemplar, rng=seed)
+    result = model.synthesize(shape, rng=seed)
     left = np.ones((shape[0], max(256, exemplar.shape[1]), 3), np.float32)
     left[: exemplar.shape[0], : exemplar.shape[1]] = exemplar[: shape[0]]
     gap = np.ones((shape[0], GAP, 3), np.float32)

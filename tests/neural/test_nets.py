@@ -77,6 +77,19 @@ def test_published_settings_reach_the_loss():
     assert source.chosen("step") == "plain" and set(published.rates()) == {0.01}
 
 
+def test_generators_see_coarser_patches_than_pictures_do():
+    def levels(name, side, **settings):
+        method = texto.method(name, **settings)
+        source = method.picture_method() if name.endswith("-net") else method
+        return source.count_levels((side, side, 3))
+
+    sides = (64, 128, 256, 512)
+    assert [levels("gotex-patch", side) for side in sides] == [3, 4, 4, 5]
+    assert [levels("gotex-patch-net", side) for side in sides] == [3, 4, 5, 6]
+    assert levels("gotex-patch-net", 256, as_published=True) == 4
+    assert levels("gotex-patch-net", 256, n_levels=3) == 3
+
+
 def test_rates_fall():
     ours = texto.method("gotex-patch-net", n_iter=50).rates()
     assert len(ours) == 50 and all(a > b for a, b in pairwise(ours))
