@@ -23,6 +23,7 @@ NEVER = ("torch", "torchvision", "neural")
 LAYERS = [
     {
         "protocols",
+        "processes",
         "settings",
         "files",
         "checks",
