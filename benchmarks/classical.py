@@ -31,7 +31,7 @@ if side:
 def baseline(exemplar: np.ndarray | None = None) -> DensePatchOT:
     """`patch-ot` at 128 x 128 against Algorithm 1 in its plain dense formulation."""
     import texto
-    from texto.pyramid import halve
+    from texto.patches.pyramid import halve
 
     if exemplar is None:
         exemplar = halve(texto.read_image(EXEMPLAR.with_name("pebbles.png")))
@@ -64,7 +64,7 @@ def targets() -> None:
 
 def family() -> None:
     """Fit time, synthesis time and peak memory of every classical method, most at 512 x 512."""
-    from texto.registry import METHODS
+    from texto.core.registry import METHODS
 
     print("every method: exemplar 256 x 256, each run in a process of its own")
     for name, target in METHODS.items():
@@ -79,10 +79,10 @@ def family() -> None:
 
 def completeness() -> None:
     """A search of `gpnn` against the published matrix of normalised distances, at 100 x 100."""
-    from texto.completeness import completeness_search
-    from texto.images import read_image
-    from texto.patch_space import principal_space
-    from texto.patches import extract, grid
+    from texto.io.images import read_image
+    from texto.methods.gpnn.completeness import completeness_search
+    from texto.patches.extraction import extract, grid
+    from texto.patches.space import principal_space
 
     size, alpha = (100, 100), 0.005 * 7 * 7 * 3 / 4
     picture = read_image(EXEMPLAR)

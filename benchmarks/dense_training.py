@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from neural.generator import TextureGenerator
+from neural.generators.network import TextureGenerator
 
 SIZE = 4
 

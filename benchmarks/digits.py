@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import texto
-from texto.files import replacing
-from texto.protocols import Step, TextoError, generator
+from texto.core.errors import TextoError
+from texto.core.types import Step, generator
+from texto.io.files import replacing
 
 if TYPE_CHECKING:
     from neural.methods.entropic import EntropicGenerator
@@ -85,7 +86,7 @@ def parted(data: np.ndarray, limit: int, seed: int) -> tuple[np.ndarray, np.ndar
 
 def trained(method: EntropicGenerator, learned: np.ndarray, held: np.ndarray, seed: int) -> Outcome:
     """A generator by `method`, with exact costs on the way."""
-    from neural.train import train
+    from neural.training.loop import train
 
     task = method.task(learned, rng=generator(seed))
     exact = [(0, cost(task.sample(HELD_OUT, rng=seed), held))]
@@ -160,7 +161,7 @@ def sheet_of(outcomes: Sequence[Outcome], held: np.ndarray) -> np.ndarray:
     from matplotlib.figure import Figure
 
     from neural.methods.entropic import sheet
-    from texto.plots import RESOLUTION, drawn
+    from texto.io.plots import RESOLUTION, drawn
 
     panels = [(f"λ = {each.entropic:g}", each.samples) for each in outcomes]
     panels.append(("real digits", held))
@@ -181,7 +182,7 @@ def curves(outcomes: Sequence[Outcome]) -> np.ndarray:
     """The entropic cost by step, a running mean, and the exact cost to held-out digits."""
     from matplotlib.figure import Figure
 
-    from texto.plots import HEIGHT, RESOLUTION, WIDTH, drawn
+    from texto.io.plots import HEIGHT, RESOLUTION, WIDTH, drawn
 
     figure = Figure(figsize=(1.5 * WIDTH, HEIGHT), dpi=RESOLUTION, layout="constrained")
     left, right = figure.subplots(1, 2)

@@ -14,7 +14,7 @@ import numpy as np
 from sheet import GAP, shrunk
 
 import texto
-from texto.registry import METHODS
+from texto.core.registry import METHODS
 
 SIDE = 256
 HEADER = 40  # pixels

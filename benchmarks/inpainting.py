@@ -54,9 +54,9 @@ def transport(
 
     NaN where a level has hardly any of either.
     """
-    from texto.masks import hole_pyramid
-    from texto.patches import extract_at
-    from texto.pyramid import pyramid
+    from texto.patches.extraction import extract_at
+    from texto.patches.masks import hole_pyramid
+    from texto.patches.pyramid import pyramid
     from texto.transport.plan import exact_plan
 
     levels = zip(

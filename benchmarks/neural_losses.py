@@ -16,9 +16,9 @@ OURS = """
 import sys, warnings, numpy as np, torch
 from neural.features import PatchFeatures
 from neural.losses import SemiDual
-from neural.optimize import optimise
+from neural.steps.descent import optimise
 from texto import read_image
-from texto.threads import single_blas
+from texto.core.threads import single_blas
 warnings.simplefilter("ignore")
 rng = np.random.default_rng(0)
 device, side, steps, ascents, targets = sys.argv[2], *map(int, sys.argv[3:7])
@@ -46,9 +46,9 @@ dense.step()
 """
 NETWORK = """
 import sys, warnings, numpy as np, torch, texto
-from neural.synthesis import Work
-from neural.optimize import optimise
-from texto.threads import single_blas
+from neural.steps.synthesis import Work
+from neural.steps.descent import optimise
+from texto.core.threads import single_blas
 warnings.simplefilter("ignore")
 name, device, side, steps, kind, layers = *sys.argv[2:4], *map(int, sys.argv[4:6]), *sys.argv[6:8]
 method = texto.method(name, device=device, layers=layers)
@@ -103,8 +103,8 @@ def _patches() -> None:
 
 def _networks() -> None:
     """`gotex-mix-iv3` and `gotex-vgg` at their defaults: one iteration at full size."""
-    from neural.weights import find
-    from texto.protocols import TextoError
+    from neural.runtime.weights import find
+    from texto.core.errors import TextoError
 
     device = "cuda" if _gpu() else "cpu"
     for name, (network, layers) in NETWORKS.items():

@@ -8,9 +8,9 @@ from timing import apart, line
 
 MADE = """
 import sys, numpy as np, torch
-from neural.calibration import calibrate
-from neural.generator import PAPER, TEXNET, TextureGenerator
-from neural.painting import paint
+from neural.generators.calibration import calibrate
+from neural.generators.network import PAPER, TEXNET, TextureGenerator
+from neural.generators.painting import paint
 side, runs = int(sys.argv[1]), int(sys.argv[3])
 network = TextureGenerator(**{"paper": PAPER, "texnet": TEXNET}[sys.argv[2]], rng=0)
 calibrate(network, rng=0, rounds=1)

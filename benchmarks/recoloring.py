@@ -16,8 +16,8 @@ import sys
 from texto import backends
 backends.keep_out()
 import numpy as np, ot, sklearn.cluster, texto
-from texto.em import fit_mixture
-from texto.threads import single_blas
+from texto.transport.em import fit_mixture
+from texto.core.threads import single_blas
 from texto.transport.gmm_map import barycentric_map, gmm_plan
 picture, other = texto.read_image(sys.argv[1]), texto.read_image(sys.argv[2])
 start = time.perf_counter()

@@ -28,7 +28,7 @@ from training import training
 
 def search() -> None:
     """Nearest neighbours against a plain matrix product of the same size, and FAISS."""
-    from texto.neighbors import Neighbors
+    from texto.patches.search import Neighbors
 
     rng = np.random.default_rng(0)
     n, m, d = 65_536, 10_000, 48
@@ -62,9 +62,9 @@ def em() -> None:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 
-    from texto.em import REGULARISATION, fit_mixture
-    from texto.images import read_image
-    from texto.patch_level import patch_level
+    from texto.io.images import read_image
+    from texto.patches.database import patch_level
+    from texto.transport.em import REGULARISATION, fit_mixture
 
     level = patch_level(
         read_image(EXEMPLAR),
@@ -95,7 +95,7 @@ def em() -> None:
     slow, fast = best(theirs), best(ours)
     print(f"EM: {len(points)} patches, {points.shape[1]} dimensions, 10 components, {steps} steps")
     line("scikit-learn (baseline)", slow)
-    line("texto.em", fast, f"{slow / fast:.1f} times as fast")
+    line("texto.transport.em", fast, f"{slow / fast:.1f} times as fast")
 
 
 LARGE = """

@@ -201,9 +201,11 @@ def _compare_words(before: dict[str, dict], after: dict[str, dict]) -> int:
 
 def _plain(words: object) -> object:
     """Words without what differs from run to run: times and sizes of memory."""
-    return re.sub(r"\d+(\.\d+)? (s|ms|GB|MB|GiB|MiB)\b", "#", words) if isinstance(
-        words, str
-    ) else words
+    return (
+        re.sub(r"\d+(\.\d+)? (s|ms|GB|MB|GiB|MiB)\b", "#", words)
+        if isinstance(words, str)
+        else words
+    )
 
 
 def _without_settings(words: str) -> object:

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 import texto
-from texto.registry import method_class
-from texto.settings import parse_settings
+from texto.core.registry import method_class
+from texto.core.settings import parse_settings
 
 
 def scores(exemplar: np.ndarray, method, side: int, seed: int) -> list[float]:

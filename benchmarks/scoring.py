@@ -12,8 +12,8 @@ def direct(result: np.ndarray, exemplar: np.ndarray) -> None:
     """`patch_ot` and `patch_ot_8` by POT alone: dense costs and ot.emd2, one after the other."""
     import ot
 
-    from texto.patches import all_corners, extract_at
-    from texto.pyramid import pyramid
+    from texto.patches.extraction import all_corners, extract_at
+    from texto.patches.pyramid import pyramid
 
     rng = np.random.default_rng(0)
     for size in (4, 8):
@@ -31,8 +31,8 @@ def direct(result: np.ndarray, exemplar: np.ndarray) -> None:
 def brute(result: np.ndarray, exemplar: np.ndarray) -> None:
     """The sources of `originality` by a plain search."""
     from texto.metrics.sources import SIDE, SIZE
-    from texto.neighbors import Neighbors
-    from texto.patches import all_corners, extract_at
+    from texto.patches.extraction import all_corners, extract_at
+    from texto.patches.search import Neighbors
 
     corner = result[:SIDE, :SIDE]
     points = extract_at(exemplar, all_corners(exemplar.shape, SIZE), SIZE)

@@ -59,10 +59,10 @@ class Outcome:
 
 def problem(path: Path | str = WOVEN) -> Problem:
     """The patches of the picture at `path` and of two samples of its Gaussian model, centred."""
-    from texto.images import read_image
-    from texto.noise import gaussian_field, texton
-    from texto.patch_level import draw_corners
-    from texto.patches import extract_at
+    from texto.io.images import read_image
+    from texto.patches.database import draw_corners
+    from texto.patches.extraction import extract_at
+    from texto.patches.noise import gaussian_field, texton
 
     exemplar, rng = read_image(path, alpha="ignore"), np.random.default_rng(0)
     mean = exemplar.mean(axis=(0, 1), dtype=np.float64)
@@ -79,7 +79,7 @@ def problem(path: Path | str = WOVEN) -> Problem:
 
 def gmm_ot(data: Problem) -> Outcome:
     """Two mixtures of 10 Gaussians by EM, the plan between them, the barycentric map."""
-    from texto.em import fit_mixture
+    from texto.transport.em import fit_mixture
     from texto.transport.gmm_map import barycentric_map, gmm_plan
 
     rng = np.random.default_rng(0)
@@ -89,7 +89,7 @@ def gmm_ot(data: Problem) -> Outcome:
 
 def gmm_ot_projected(data: Problem) -> Outcome:
     """The same, then the nearest target: what TextoGMM does."""
-    from texto.neighbors import Neighbors
+    from texto.patches.search import Neighbors
 
     move, index = gmm_ot(data).move, Neighbors(data.target, device="cpu")
     return Outcome(lambda points: data.target[index.search(move(points))])
@@ -191,7 +191,7 @@ SOLVERS = {
 
 def solvers(path: Path | str = WOVEN) -> None:
     """Print the table: each solver's time, its ratio to GMM-OT's, and its quality."""
-    from texto.threads import single_blas
+    from texto.core.threads import single_blas
 
     data = problem(path)
     before = exact_cost(data.new_source, data.new_target)

@@ -29,26 +29,27 @@ def stages() -> None:
 
 def texto_finish(image: np.ndarray, exemplar: np.ndarray) -> np.ndarray:
     """The finishing pass at its defaults."""
-    from texto.finish import finish
+    from texto.steps.finish import finish
 
     return finish(image, exemplar, rng=np.random.default_rng(0))
 
 
 def profile(model) -> None:
     """Where the time of one synthesis goes, stage by stage."""
-    from texto import neighbors, patch_level, patch_space, sweep
-    from texto.methods import textogmm
+    from texto.methods.textogmm import method
+    from texto.patches import database, search, space
+    from texto.steps import sweep
 
     spent: dict[str, float] = {}
     places = {
-        "search": (neighbors.Neighbors, "search"),
-        "index": (patch_level.PatchLevel, "neighbors"),
-        "extraction": (patch_level, "extract"),
-        "projection": (patch_space.PatchSpace, "project"),
+        "search": (search.Neighbors, "search"),
+        "index": (database.PatchLevel, "neighbors"),
+        "extraction": (database, "extract"),
+        "projection": (space.PatchSpace, "project"),
         "recomposition": (sweep, "recompose"),
         "upsampling": (sweep, "recompose_finer"),
         "sliced transport between passes": (sweep.Sweep, "flow"),
-        "initialisation": (textogmm, "field_like"),
+        "initialisation": (method, "field_like"),
     }
     originals = {name: getattr(*place) for name, place in places.items()}
 

@@ -58,7 +58,7 @@ def sheet(image: np.ndarray, result: np.ndarray) -> np.ndarray:
 def measure(path: Path, axis: str, options: argparse.Namespace) -> None:
     """Tile one picture along `axis` and tell the figures."""
     import texto
-    from texto.tiling import band_width
+    from texto.editing.tiling import band_width
 
     image = texto.read_image(path, alpha="ignore")
     method = texto.method(options.method) if options.method else None

@@ -19,7 +19,7 @@ import built  # noqa: E402
 import natural  # noqa: E402
 from drawing import MARGIN, SCALE, SIZE, fractal  # noqa: E402
 
-from texto.images import write_image  # noqa: E402
+from texto.io.images import write_image  # noqa: E402
 
 EXEMPLARS = {
     "woven": (built.woven, 1),

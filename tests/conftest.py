@@ -16,8 +16,8 @@ DATA = Path(__file__).resolve().parents[1] / "data"
 @pytest.fixture(scope="session")
 def exemplar():
     """(64, 72, 3) float32: a part of data/pebbles.png at half size, read-only."""
-    from texto.images import read_image
-    from texto.pyramid import halve
+    from texto.io.images import read_image
+    from texto.patches.pyramid import halve
 
     picture = halve(read_image(DATA / "pebbles.png"))[:64, :72].copy()
     picture.flags.writeable = False

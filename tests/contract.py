@@ -16,9 +16,11 @@ import numpy as np
 import pytest
 
 import texto
-from texto import registry
-from texto.protocols import Inpaints, Method, Mixes, Model, Step, TextoError
-from texto.settings import settings_of
+from texto.core import registry
+from texto.core.contract import Inpaints, Method, Mixes, Model
+from texto.core.errors import TextoError
+from texto.core.settings import settings_of
+from texto.core.types import Step
 
 RANDOM_FILTERS = {"n_iter": 2, "weights": "random", "layers": "random5", "device": "cpu"}
 FEW_QUERIES = {"n_first_dual": 2, "n_queries": 200}

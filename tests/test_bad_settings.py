@@ -23,12 +23,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from texto import registry
 from texto.cli import main
-from texto.protocols import Step, TextoError
-from texto.settings import settings_of
+from texto.core import registry
+from texto.core.errors import TextoError
+from texto.core.settings import settings_of
+from texto.core.types import Step
 
-pytestmark = pytest.mark.filterwarnings("ignore::texto.protocols.TextoWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::texto.core.errors.TextoWarning")
 
 ENOUGH = 0.25  # seconds after which a run that reports its steps is stopped
 HUNG = 30  # seconds without an end or a step on a picture of 24 x 28, on a busy machine

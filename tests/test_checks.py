@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from texto.checks import check_covariances, check_probabilities, only, take
-from texto.protocols import TextoError
+from texto.core.errors import TextoError
+from texto.core.state import check_covariances, check_probabilities, only, take
 
 STATE = {"means": np.zeros((3, 4), np.float32), "seed": np.array(7)}
 

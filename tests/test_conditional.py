@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from texto.conditional import Covariance, conditional_fill, masked_texton
-from texto.masks import as_sources
+from texto.core.errors import TextoError
 from texto.methods.gaussian import Gaussian
-from texto.noise import gaussian_field
-from texto.protocols import TextoError
+from texto.patches.masks import as_sources
+from texto.patches.noise import gaussian_field
+from texto.steps.conditional import Covariance, conditional_fill, masked_texton
 
 
 def texture(height=24, width=30, *, blur=1.0, seed=0):

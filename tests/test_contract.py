@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from texto import registry
+from texto.core import registry
 
 
 def _contract():

@@ -6,13 +6,13 @@ import warnings
 import numpy as np
 import pytest
 
-from texto import EfrosLeung, masked_search
-from texto.growth import Growth, independent_batches
-from texto.masked_search import MaskedSearch
-from texto.methods import efros_leung
-from texto.methods.efros_leung import estimated_seconds
-from texto.patches import all_corners
-from texto.protocols import TextoError, TextoWarning
+from texto import EfrosLeung
+from texto.core.errors import TextoError, TextoWarning
+from texto.methods.efros_leung import masked_search, method
+from texto.methods.efros_leung.growth import Growth, independent_batches
+from texto.methods.efros_leung.masked_search import MaskedSearch
+from texto.methods.efros_leung.method import estimated_seconds
+from texto.patches.extraction import all_corners
 
 DARK, LIGHT = (0.125, 0.25, 0.75), (0.875, 0.5, 0.25)
 
@@ -256,7 +256,7 @@ def test_outputs_smaller_than_the_seed_or_the_window(shape, tileable):
 
 
 def test_pixels_wait_where_nothing_fits(monkeypatch):
-    monkeypatch.setattr(efros_leung, "THRESHOLD", 1e-5)
+    monkeypatch.setattr(method, "THRESHOLD", 1e-5)
     steps = []
     model = EfrosLeung(patch_size=3, n_patches=2).fit(noise(12, 12), rng=0)
     result = model.synthesize((9, 9), rng=1, progress=steps.append)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import mixture as sklearn_mixture
 
-from texto.em import REGULARISATION, fit_mixture
+from texto.transport.em import REGULARISATION, fit_mixture
 
 
 def clusters(n=900, dimension=4, k=3, seed=0, spread=8.0):

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 import texto
-from texto import storage, tensorfile
-from texto.files import check_writable, replacing
-from texto.protocols import TextoError
+from texto.core.errors import TextoError
+from texto.io import model_files, tensorfile
+from texto.io.files import check_writable, replacing
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -203,7 +203,7 @@ def writer(path, value, rounds, side, **options):
 def whole(path):
     """The value that one writer put into both the tensors and the notes of `path`."""
     with tensorfile.opened(path) as (file, size):
-        metadata, state = storage._read(file, size)
+        metadata, state = model_files._read(file, size)
     value = metadata["notes"]["value"]
     assert np.all(state["exemplar"] == np.float32(value))
     return value
@@ -211,7 +211,9 @@ def whole(path):
 
 def test_two_writers_and_a_reader(tmp_path):
     path = tmp_path / "m.safetensors"
-    storage.save(texto.Gaussian().fit(np.zeros((9, 9, 1), np.float32)), path, notes={"value": 0})
+    model_files.save(
+        texto.Gaussian().fit(np.zeros((9, 9, 1), np.float32)), path, notes={"value": 0}
+    )
     seen = set()
     with writer(path, 0.25, 60, 200) as first, writer(path, 0.5, 60, 300) as second:
         while first.poll() is None or second.poll() is None:
@@ -224,7 +226,7 @@ def test_two_writers_and_a_reader(tmp_path):
 def test_killed_writer_leaves_a_whole_file(tmp_path):
     path = tmp_path / "m.safetensors"
     model = texto.Gaussian().fit(np.full((9, 9, 1), 0.5, np.float32))
-    storage.save(model, path, notes={"value": 0.5})
+    model_files.save(model, path, notes={"value": 0.5})
     for delay in (0.002, 0.03, 0.07):
         with writer(path, 0.25, 10_000, 900) as process:
             process.stdout.readline()
@@ -232,7 +234,7 @@ def test_killed_writer_leaves_a_whole_file(tmp_path):
                 process.wait(delay)
             process.kill()
         assert whole(path) in (0.25, 0.5)
-    storage.save(model, path, notes={"value": 0.5})
+    model_files.save(model, path, notes={"value": 0.5})
     assert whole(path) == 0.5
     assert os.listdir(tmp_path) == [path.name]
 
@@ -247,7 +249,7 @@ def test_bytes_do_not_depend_on_the_hash_seed(tmp_path):
 
 KILLED = """
 import os, signal, sys
-from texto.files import replacing
+from texto.io.files import replacing
 def die(*arguments):
     os.kill(os.getpid(), signal.SIGKILL)
 point = sys.argv[2]

@@ -5,7 +5,7 @@ import pytest
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
-from texto.gmm import GaussianMixture
+from texto.transport.mixture import GaussianMixture
 
 
 def mixture(k=4, dimension=3, diagonal=False, seed=0):

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from texto import completeness, neighbors
-from texto.completeness import completeness_search
-from texto.methods import gpnn
-from texto.methods.gpnn import GPNN
-from texto.neighbors import Neighbors
-from texto.patches import extract, grid
-from texto.protocols import TextoError
-from texto.resample import enlarged, shrunk
+from texto.core.errors import TextoError
+from texto.methods.gpnn import completeness, method
+from texto.methods.gpnn.completeness import completeness_search
+from texto.methods.gpnn.method import GPNN
+from texto.patches import search
+from texto.patches.extraction import extract, grid
+from texto.patches.resample import enlarged, shrunk
+from texto.patches.search import Neighbors
 
 # -- a search with a scale for each point -----------------------------------------------------
 
@@ -25,7 +25,7 @@ def engine(request, monkeypatch):
     if request.param == "faiss":
         faiss = pytest.importorskip("faiss", reason="FAISS is not installed")
         monkeypatch.setattr(
-            neighbors, "_Product", lambda points: neighbors._Faiss(points, faiss.IndexFlat)
+            search, "_Product", lambda points: search._Faiss(points, faiss.IndexFlat)
         )
     return request.param
 
@@ -238,7 +238,7 @@ def test_a_copy_without_noise_is_a_fixed_point(exemplar):
     """The start is a piece of the exemplar, which one level without noise leaves as it is."""
     seen = []
     model = GPNN(n_levels=1, noise=0, n_dims=64, alpha=1e6, device="cpu").fit(exemplar)
-    run = gpnn._Synthesis(model, (40, 44), np.random.default_rng(0), seen.append)
+    run = method._Synthesis(model, (40, 44), np.random.default_rng(0), seen.append)
     run._start = lambda: exemplar[5:45, 3:47].copy()
     assert np.allclose(run.run(), exemplar[5:45, 3:47], atol=1e-5)
     assert [step.iteration for step in seen] == [1]
@@ -247,7 +247,7 @@ def test_a_copy_without_noise_is_a_fixed_point(exemplar):
 def test_passes_stop_where_hardly_a_patch_changes(exemplar, monkeypatch):
     model, counts = GPNN(n_levels=2, n_iter=4, device="cpu").fit(exemplar), {}
     for settled in (-1, 0.99):
-        monkeypatch.setattr(gpnn, "SETTLED", settled)
+        monkeypatch.setattr(method, "SETTLED", settled)
         seen = []
         model.synthesize((32, 32), rng=1, progress=seen.append)
         counts[settled] = [step.iteration for step in seen]

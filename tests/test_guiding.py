@@ -7,10 +7,11 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 import texto
-from texto import registry
-from texto.guiding.guidance import guidances
-from texto.guiding.luminance import halved, luminance, matched, resized
-from texto.protocols import Guides, TextoError, TextoWarning
+from texto.core import registry
+from texto.core.contract import Guides
+from texto.core.errors import TextoError, TextoWarning
+from texto.steps.guiding.guidance import guidances
+from texto.steps.guiding.luminance import halved, luminance, matched, resized
 
 QUICK = {
     "textogmm": {

@@ -19,15 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageFile, PngImagePlugin
 
-from texto.images import (
-    SUFFIXES,
-    encode_png,
-    open_image,
-    read_image,
-    read_text,
-    write_image,
-)
-from texto.protocols import TextoError, TextoWarning
+from texto.core.errors import TextoError, TextoWarning
+from texto.io.images import SUFFIXES, encode_png, open_image, read_image, read_text, write_image
 
 FUZZ = settings(
     max_examples=60,
@@ -839,8 +832,8 @@ def test_paths_that_are_no_files(tmp_path):
 
 PIPE_CODE = """
 import sys
-from texto.images import read_image, read_text
-from texto.protocols import TextoError
+from texto.io.images import read_image, read_text
+from texto.core.errors import TextoError
 for function in (read_image, read_text):
     try:
         function(sys.argv[1])
@@ -894,8 +887,8 @@ def run(code, *args, **options):
 BOMB_CODE = """
 import sys, time
 from pathlib import Path
-from texto.images import read_image
-from texto.protocols import TextoError
+from texto.io.images import read_image
+from texto.core.errors import TextoError
 start = time.perf_counter()
 try:
     read_image(sys.argv[1])

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 import texto
-from texto.inpainting.levels import as_holed, hole_levels
-from texto.inpainting.optimal import HolePlaces
-from texto.inpainting.run import LEAST_PATCHES, Match
-from texto.inpainting.spots import HolePatches, touching
-from texto.masks import touching_corners
-from texto.patch_energy import LevelEnergy
-from texto.patches import extract_at, grid
-from texto.protocols import TextoError
-from texto.pyramid import pyramid
-from texto.recompose import recompose, recompose_finer, squared_distances
+from texto.core.errors import TextoError
+from texto.methods.patch_ot.energy import LevelEnergy
+from texto.methods.patch_ot.inpainting import HolePlaces
+from texto.patches.extraction import extract_at, grid
+from texto.patches.masks import touching_corners
+from texto.patches.pyramid import pyramid
+from texto.patches.recompose import recompose, recompose_finer, squared_distances
+from texto.steps.inpainting.filling import LEAST_PATCHES, Match
+from texto.steps.inpainting.levels import as_holed, hole_levels
+from texto.steps.inpainting.spots import HolePatches, touching
 
 GMM = {"patch_size": 6, "n_components": 3, "n_patches": 600, "n_iter_em": 5, "device": "cpu"}
 METHODS = {

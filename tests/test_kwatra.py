@@ -6,13 +6,14 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from texto.core.errors import TextoError
+from texto.core.types import silent
 from texto.methods import kwatra
 from texto.methods.kwatra import Kwatra, irls_weights
-from texto.patch_level import leading_patch_level, leading_space
-from texto.patch_space import principal_space
-from texto.patches import extract, extract_at, grid
-from texto.protocols import TextoError, silent
-from texto.recompose import recompose, squared_distances
+from texto.patches.database import leading_patch_level, leading_space
+from texto.patches.extraction import extract, extract_at, grid
+from texto.patches.recompose import recompose, squared_distances
+from texto.patches.space import principal_space
 
 
 def energy(squares, patch_size, picture, exponent):
@@ -182,7 +183,7 @@ def test_points_in_blocks_are_the_points_at_once(exemplar, monkeypatch):
     options = {"n_patches": 10**6, "n_dims": 10, "kept_variance": 1.0}
     level = leading_patch_level(exemplar, 8, rng=np.random.default_rng(0), **options)
     whole = level.space.project(extract_at(exemplar, level.corners, 8))
-    monkeypatch.setattr("texto.patch_level.BLOCK", 1)
+    monkeypatch.setattr("texto.patches.database.BLOCK", 1)
     assert len(level.corners) > 1024
     assert np.allclose(level.points, whole, atol=1e-5)
 

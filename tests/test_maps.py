@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 import texto
-from texto import storage
-from texto.maps import LEAST_SCALE, Map, Stack, stack_in
-from texto.protocols import TextoError
-from texto.settings import settings_of
+from texto.core.errors import TextoError
+from texto.core.settings import settings_of
+from texto.editing.maps import Stack
+from texto.io import model_files
+from texto.io.maps import LEAST_SCALE, Map, layout_in
 
 QUICK = {
     "texto": {"n_patches": 300, "n_iter_dual": 30, "stride": 2},
@@ -181,7 +182,7 @@ def test_a_saved_model_knows_its_maps(exemplar, tmp_path):
     texto.save(texto.Gaussian().fit(picture), path, notes={"seed": 3, **maps.notes()})
     assert texto.stack_of(path) == maps
     assert [each.name for each in maps.maps] == list(names)
-    assert maps.maps[1].sha256 == storage.exemplar_hash(exemplar[:, :, :1])
+    assert maps.maps[1].sha256 == model_files.exemplar_hash(exemplar[:, :, :1])
     model = texto.load(path)
     made = texto.stack_of(path).synthesize(model, (20, 24), rng=1)
     direct = maps.split(model.synthesize((20, 24), rng=1))
@@ -220,7 +221,7 @@ def test_notes_that_make_no_sense(changes, exemplar, tmp_path):
 
 def test_notes_round_trip():
     stack = Stack((Map("a", 3), Map("b", 1, 0.0, 32, "0" * 64), *[Map("c", 1)] * 10))
-    assert stack_in(stack.notes(), "model") == stack
+    assert Stack(layout_in(stack.notes(), "model").maps) == stack
 
 
 @pytest.mark.parametrize(

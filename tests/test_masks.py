@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from texto.masks import as_mask, hole_pyramid, known_corners, touching_corners
-from texto.protocols import TextoError
-from texto.pyramid import pyramid
+from texto.core.errors import TextoError
+from texto.patches.masks import as_mask, hole_pyramid, known_corners, touching_corners
+from texto.patches.pyramid import pyramid
 
 
 def test_a_good_mask_is_itself():

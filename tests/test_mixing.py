@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 import texto
+from texto.core.contract import Mixes
+from texto.core.errors import TextoError, TextoWarning
+from texto.methods.textogmm.mixing import MixedModel
+from texto.methods.textogmm.tone import toned
+from texto.methods.textogmm.union import balance, canvases
 from texto.metrics import patch_ot
-from texto.mixing.model import MixedModel
-from texto.mixing.tone import toned
-from texto.mixing.union import balance, canvases
-from texto.mixing.zones import Zones, along, even
-from texto.patches import grid
-from texto.protocols import Mixes, TextoError, TextoWarning
+from texto.patches.extraction import grid
+from texto.steps.mixing.zones import Zones, along, even
 
 QUICK = {
     "patch_size": 6,

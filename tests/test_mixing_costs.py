@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 
 import texto
-from texto.methods.patch_ot import PatchOTModel
-from texto.mixing.cost_model import MixedCostModel
-from texto.mixing.costs import MixedEnergy, ZonePlaces, ZoneSpots
-from texto.mixing.zones import along, even
-from texto.patch_descent import energies
-from texto.patch_energy import Torus
-from texto.patch_level import draw_corners
-from texto.patches import extract, extract_at, grid
-from texto.protocols import Mixes, TextoError
-from texto.pyramid import pyramid
+from texto.core.contract import Mixes
+from texto.core.errors import TextoError
+from texto.methods.patch_ot.descent import energies
+from texto.methods.patch_ot.energy import Torus
+from texto.methods.patch_ot.method import PatchOTModel
+from texto.methods.patch_ot.mixed_energy import MixedEnergy, ZonePlaces, ZoneSpots
+from texto.methods.patch_ot.mixing import MixedCostModel
+from texto.patches.database import draw_corners
+from texto.patches.extraction import extract, extract_at, grid
+from texto.patches.pyramid import pyramid
+from texto.steps.mixing.zones import along, even
 from texto.transport.gaussian_potential import gaussian_potential
 from texto.transport.plan import exact_plan
 from texto.transport.semidual import semidual_value, shift_potential

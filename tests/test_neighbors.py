@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from texto import neighbors
-from texto.neighbors import Neighbors, resolve_device
-from texto.protocols import TextoError
+from texto.core.errors import TextoError
+from texto.patches import search
+from texto.patches.search import Neighbors, resolve_device
 
 ENGINES = ("product", "faiss")
 
@@ -19,8 +19,8 @@ def engine(request, monkeypatch):
     """Every search of the test by the product of the CPU, then by FAISS as on a GPU."""
     if request.param == "faiss":
         faiss = pytest.importorskip("faiss", reason="FAISS is not installed")
-        flat = functools.partial(neighbors._Faiss, make_index=faiss.IndexFlatL2)
-        monkeypatch.setattr(neighbors, "_Product", flat)
+        flat = functools.partial(search._Faiss, make_index=faiss.IndexFlatL2)
+        monkeypatch.setattr(search, "_Product", flat)
     return request.param
 
 
@@ -51,7 +51,7 @@ def test_blocks_of_queries_change_nothing(engine, monkeypatch):
     points, queries = rng.random((60, 5), np.float32), rng.random((333, 5), np.float32)
     whole = Neighbors(points, device="cpu").search(queries)
     for name, value in {"QUERIES": 50, "ROWS": 7, "COLUMNS": 64}.items():
-        monkeypatch.setattr(neighbors, name, value)
+        monkeypatch.setattr(search, name, value)
     assert np.array_equal(Neighbors(points, device="cpu").search(queries), whole)
 
 
@@ -143,7 +143,7 @@ def test_queries_of_another_dimension_are_refused(engine, shape):
 
 @pytest.mark.parametrize("device", ["cpu", "auto"])
 def test_devices_that_are_always_there(device, monkeypatch):
-    monkeypatch.setattr(neighbors, "_gpus", lambda: 0)
+    monkeypatch.setattr(search, "_gpus", lambda: 0)
     assert resolve_device(device) == "cpu"
 
 
@@ -152,7 +152,7 @@ def test_devices_that_are_always_there(device, monkeypatch):
     [("auto", 1, "cuda:0"), ("cuda", 2, "cuda:0"), ("cuda:1", 2, "cuda:1"), ("cpu", 2, "cpu")],
 )
 def test_devices_with_gpus(device, gpus, expected, monkeypatch):
-    monkeypatch.setattr(neighbors, "_gpus", lambda: gpus)
+    monkeypatch.setattr(search, "_gpus", lambda: gpus)
     assert resolve_device(device) == expected
 
 
@@ -173,7 +173,7 @@ def test_devices_with_gpus(device, gpus, expected, monkeypatch):
     ],
 )
 def test_devices_that_are_refused(device, gpus, monkeypatch):
-    monkeypatch.setattr(neighbors, "_gpus", lambda: gpus)
+    monkeypatch.setattr(search, "_gpus", lambda: gpus)
     with pytest.raises(TextoError) as caught:
         resolve_device(device)
     assert repr(device) in str(caught.value) and "auto" in caught.value.remedy
@@ -185,14 +185,14 @@ def test_the_cpu_needs_no_faiss(monkeypatch):
     rng = np.random.default_rng(8)
     points, queries = rng.random((200, 10)), rng.random((150, 10))
     monkeypatch.setitem(__import__("sys").modules, "faiss", None)  # an import then fails
-    for cached in (neighbors._faiss, neighbors._gpus):
+    for cached in (search._faiss, search._gpus):
         cached.cache_clear()
     try:
         found = Neighbors(points, device="auto").search(queries)
         with pytest.raises(TextoError, match="FAISS sees 0 GPUs"):
             Neighbors(points, device="cuda")
     finally:
-        for cached in (neighbors._faiss, neighbors._gpus):
+        for cached in (search._faiss, search._gpus):
             cached.cache_clear()
     assert np.array_equal(found, brute(queries, points))
 
@@ -213,7 +213,7 @@ def test_another_bias_on_the_same_points(engine, m):
 
 def test_a_gpu_gives_the_labels_of_the_cpu():
     pytest.importorskip("faiss", reason="FAISS is not installed")
-    if neighbors._gpus() == 0:
+    if search._gpus() == 0:
         pytest.skip("FAISS sees no GPU: this machine has none, or the extra 'gpu' is missing")
     rng = np.random.default_rng(9)
     points, queries = rng.random((2000, 48), np.float32), rng.random((3000, 48), np.float32)

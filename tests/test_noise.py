@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
-from texto.noise import gaussian_field, texton
+from texto.patches.noise import gaussian_field, texton
 
 
 def smooth(shape=(24, 20), seed=0):

@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from texto.core.errors import TextoError
+from texto.core.types import silent
 from texto.methods import patch_assignment
 from texto.methods.patch_assignment import PatchAssignment, _Assignments, _balanced, _patches_at
-from texto.patches import extract, grid
-from texto.protocols import TextoError, silent
+from texto.patches.extraction import extract, grid
 from texto.transport.plan import squared_costs
 
 

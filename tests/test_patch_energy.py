@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from texto.patch_energy import LevelEnergy, gradient
-from texto.patch_level import patch_level
-from texto.patches import extract, extract_at, grid
-from texto.pyramid import pyramid
-from texto.recompose import recompose
+from texto.methods.patch_ot.energy import LevelEnergy, gradient
+from texto.patches.database import patch_level
+from texto.patches.extraction import extract, extract_at, grid
+from texto.patches.pyramid import pyramid
+from texto.patches.recompose import recompose
 from texto.transport.plan import exact_plan
 
 SIZE = 4

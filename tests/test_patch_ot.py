@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from texto import History, PatchOT, TextoError
-from texto.descent import WINDOW, Plateau
 from texto.metrics import patch_ot
+from texto.steps.adam import WINDOW, Plateau
 
 QUICK = PatchOT(n_iter=4, n_iter_dual=4, n_queries=600, device="cpu")
 

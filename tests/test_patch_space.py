@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from texto.patch_level import draw_corners, patch_level
-from texto.patch_space import principal_space
-from texto.patches import all_corners, extract, grid
+from texto.patches.database import draw_corners, patch_level
+from texto.patches.extraction import all_corners, extract, grid
+from texto.patches.space import principal_space
 
 
 def cloud(n=400, dimension=12, rank=5, seed=0):
@@ -108,5 +108,5 @@ def test_assignment_follows_the_transport_and_not_the_band(monkeypatch):
     wanted = transport(level.space.project(extract(other, spots)))
     nearest = np.square(wanted[:, None] - level.points[None]).sum(axis=2).argmin(axis=1)
     assert np.array_equal(found, level.corners[nearest])
-    monkeypatch.setattr("texto.patches.BLOCK", 64)
+    monkeypatch.setattr("texto.patches.extraction.BLOCK", 64)
     assert np.array_equal(level.assign(other, spots, transport, "cpu"), found)

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from texto import patches
-from texto.patches import (
+from texto.patches import extraction
+from texto.patches.extraction import (
     add_at,
     all_corners,
     coverage,
@@ -132,7 +132,7 @@ def test_add_at_and_take_at_are_adjoint(arguments):
 @pytest.mark.parametrize("arguments", GRIDS)
 @pytest.mark.parametrize("block", [1, 64, 1000, 1 << 40])
 def test_bands_hold_every_patch_once(arguments, block, monkeypatch):
-    monkeypatch.setattr(patches, "BLOCK", block)
+    monkeypatch.setattr(extraction, "BLOCK", block)
     spots, image = grid(*arguments), picture(arguments[0])
     parts = list(spots.blocks(3))
     assert [part.start for _, part in parts[1:]] == [part.stop for _, part in parts[:-1]]
@@ -143,7 +143,7 @@ def test_bands_hold_every_patch_once(arguments, block, monkeypatch):
 
 
 def test_bands_stay_below_the_block(monkeypatch):
-    monkeypatch.setattr(patches, "BLOCK", 10_000)
+    monkeypatch.setattr(extraction, "BLOCK", 10_000)
     sizes = [len(band) * 8 * 8 * 3 for band, _ in grid((60, 20), 8).blocks(3)]
     assert max(sizes) <= 10_000 and len(sizes) > 1
 

@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 
-from texto.history import History
-from texto.plots import loss_curve
-from texto.protocols import Step
+from texto.core.history import History
+from texto.core.types import Step
+from texto.io.plots import loss_curve
 
 
 def steps(losses, level=0):

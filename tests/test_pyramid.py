@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from texto.pyramid import halve, level_sizes, pyramid
+from texto.patches.pyramid import halve, level_sizes, pyramid
 
 
 @pytest.mark.parametrize("shape", [(2, 2), (4, 6), (5, 8), (9, 7), (3, 2)])

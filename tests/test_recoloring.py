@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import texto
-from texto.protocols import TextoError, TextoWarning
-from texto.pyramid import halve
-from texto.recoloring import Recoloring, recolored, smoothing
-from texto.recoloring.figure import figure
-from texto.recoloring.moments import correction, moments
-from texto.recoloring.smoothing import Grid, smoothly_mapped
+from texto.core.errors import TextoError, TextoWarning
+from texto.editing.recoloring import Recoloring, recolored, smoothing
+from texto.editing.recoloring.figure import figure
+from texto.editing.recoloring.moments import correction, moments
+from texto.editing.recoloring.smoothing import Grid, smoothly_mapped
+from texto.patches.pyramid import halve
 from texto.transport.gaussian import monge_matrices
 
 DATA = Path(__file__).resolve().parents[1] / "data"

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from texto import patches
-from texto.patches import coverage, extract, fold, grid
-from texto.recompose import (
+from texto.patches import extraction
+from texto.patches.extraction import coverage, extract, fold, grid
+from texto.patches.recompose import (
     EXPONENT,
     SOFTEST,
     WEIGHTINGS,
@@ -132,7 +132,7 @@ def test_bands_of_any_size_give_the_same_picture(weighting, shape, periodic, str
     corners = correspondence(spots, picture)
     results = []
     for block in (64, 1000, 1 << 40):
-        monkeypatch.setattr(patches, "BLOCK", block)
+        monkeypatch.setattr(extraction, "BLOCK", block)
         results.append(recompose(picture, corners, spots, weighting=weighting))
     if not periodic[0]:  # the sums' order is fixed but for rows that wrap round
         assert len({result.tobytes() for result in results}) == 1
@@ -200,7 +200,7 @@ def test_squared_distances_are_the_plain_ones(weighting, shape, periodic, stride
     weights = np.repeat(np.outer(window, window).ravel(), 3)
     wanted = (weights * np.square(extract(image, spots) - theirs)).sum(axis=1)
     for block in (64, 1 << 20):
-        monkeypatch.setattr(patches, "BLOCK", block)
+        monkeypatch.setattr(extraction, "BLOCK", block)
         found = squared_distances(image, picture, corners, spots, weighting=weighting)
         assert np.allclose(found, wanted, rtol=1e-4, atol=1e-6)
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from texto.protocols import TextoError
-from texto.settings import check_settings, parse_settings, setting, settings_of
+from texto.core.errors import TextoError
+from texto.core.settings import check_settings, parse_settings, setting, settings_of
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
-from texto.finish import Schedule, finish
-from texto.noise import gaussian_field, texton
-from texto.patches import all_corners, extract_at
-from texto.transport.sliced import PATCH_SIZE, sliced_transport
+from texto.patches.extraction import all_corners, extract_at
+from texto.patches.noise import gaussian_field, texton
+from texto.steps.finish import Schedule, finish
+from texto.steps.sliced_flow import PATCH_SIZE, sliced_transport
 
 SHORT = Schedule(strides=((2,) * 6 + (1,) * 2,))
 

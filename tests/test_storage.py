@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 
 import texto
-from texto import registry, storage, tensorfile
-from texto.checks import check_covariances, check_probabilities, only, take
-from texto.protocols import TextoError
-from texto.settings import check_settings, setting
+from texto.core import registry
+from texto.core.errors import TextoError
+from texto.core.settings import check_settings, setting
+from texto.core.state import check_covariances, check_probabilities, only, take
+from texto.io import model_files, tensorfile
 
 GOLDEN = Path(__file__).with_name("data") / "model_v1.safetensors"
 
@@ -90,14 +91,16 @@ def model():
 @pytest.fixture
 def path(model, tmp_path):
     path = tmp_path / "wall.safetensors"
-    storage.save(model, path, notes={"exemplar": "wäll.png", "seed": 2, "time": 1.5, "map": None})
+    model_files.save(
+        model, path, notes={"exemplar": "wäll.png", "seed": 2, "time": 1.5, "map": None}
+    )
     return path
 
 
 def refused(path, why, remedy=""):
     """`load` refuses `path` in one line that names the file and says `why`."""
     with pytest.raises(TextoError) as refusal:
-        storage.load(path)
+        model_files.load(path)
     error = refusal.value
     assert error.what == f"model {str(path)!r}"
     assert re.search(why, error.why), error.why
@@ -109,13 +112,13 @@ def refused(path, why, remedy=""):
 def resign(path, *, metadata=None, state=None, drop=()):
     """Rewrite a model file with changes, and with checksums that are right again."""
     with tensorfile.opened(path) as (file, size):
-        old, arrays = storage._read(file, size)
+        old, arrays = model_files._read(file, size)
     arrays.update(state or {})
     fields = {**old, **(metadata or {})}
     kept = {key: value for key, value in fields.items() if key not in ("checksum", *drop)}
     for name in drop:
         arrays.pop(name, None)
-    text = storage._signed(kept, arrays)
+    text = model_files._signed(kept, arrays)
     path.write_bytes(tensorfile.pack(arrays, text))
     return path
 
@@ -124,7 +127,7 @@ def resign(path, *, metadata=None, state=None, drop=()):
 
 
 def test_round_trip(model, path):
-    again = storage.load(path)
+    again = model_files.load(path)
     assert again.method == model.method and type(again.method.limit) is type(None)
     for name, array in model.state().items():
         np.testing.assert_array_equal(getattr(again, name), array)
@@ -144,57 +147,61 @@ def test_gaussian_makes_the_same_picture(tmp_path):
 def test_same_model_same_bytes(model, tmp_path):
     notes = {"seed": 2, "exemplar": "wall.png"}
     for i in range(10):
-        storage.save(model, tmp_path / str(i), notes=dict(reversed(notes.items())))
+        model_files.save(model, tmp_path / str(i), notes=dict(reversed(notes.items())))
         notes = dict(reversed(notes.items()))
     assert len({(tmp_path / str(i)).read_bytes() for i in range(10)}) == 1
 
 
 def test_loaded_model_is_saved_with_the_same_bytes(path, tmp_path):
-    notes = storage.inspect(path)["notes"]
-    storage.save(storage.load(path), tmp_path / "again", notes=notes)
+    notes = model_files.inspect(path)["notes"]
+    model_files.save(model_files.load(path), tmp_path / "again", notes=notes)
     assert (tmp_path / "again").read_bytes() == path.read_bytes()
 
 
 def test_inspect_is_plain_data(model, path):
-    found = storage.inspect(path)
+    found = model_files.inspect(path)
     json.dumps(found)
     assert found["method"] == "blend" and found["settings"] == dataclasses.asdict(model.method)
     assert found["exemplar"]["size"] == [5, 7, 3]
-    assert found["exemplar"]["sha256"] == storage.exemplar_hash(model.exemplar)
+    assert found["exemplar"]["sha256"] == model_files.exemplar_hash(model.exemplar)
     assert found["notes"] == {"exemplar": "wäll.png", "seed": 2, "time": 1.5, "map": None}
     assert found["tensors"]["means"] == {"dtype": "float32", "shape": [3, 4]}
     assert found["format_version"] == 1 and found["program"] == texto.__version__
     assert found["bytes"] == path.stat().st_size
-    assert found["tensors_sha256"] == storage.model_hash(path)
+    assert found["tensors_sha256"] == model_files.model_hash(path)
 
 
 def test_inspect_needs_no_method(path, monkeypatch):
     monkeypatch.delitem(registry.METHODS, "blend")
-    assert storage.inspect(path)["method"] == "blend"
+    assert model_files.inspect(path)["method"] == "blend"
     refused(path, "unknown method 'blend'", "install the package")
 
 
 def test_hashes_tell_content_apart(model, path, tmp_path):
-    storage.save(model, tmp_path / "other", notes={"seed": 99})
-    assert storage.model_hash(path) == storage.model_hash(tmp_path / "other")
+    model_files.save(model, tmp_path / "other", notes={"seed": 99})
+    assert model_files.model_hash(path) == model_files.model_hash(tmp_path / "other")
     changed = dataclasses.replace(model, means=model.means + 1)
-    storage.save(changed, tmp_path / "other")
-    assert storage.model_hash(path) != storage.model_hash(tmp_path / "other")
+    model_files.save(changed, tmp_path / "other")
+    assert model_files.model_hash(path) != model_files.model_hash(tmp_path / "other")
     exemplar = model.exemplar
-    assert storage.exemplar_hash(exemplar) == storage.exemplar_hash(exemplar.copy(order="F"))
-    assert storage.exemplar_hash(exemplar) != storage.exemplar_hash(exemplar.reshape(7, 5, 3))
-    assert storage.exemplar_hash(exemplar) != storage.exemplar_hash(exemplar + 2**-20)
+    assert model_files.exemplar_hash(exemplar) == model_files.exemplar_hash(
+        exemplar.copy(order="F")
+    )
+    assert model_files.exemplar_hash(exemplar) != model_files.exemplar_hash(
+        exemplar.reshape(7, 5, 3)
+    )
+    assert model_files.exemplar_hash(exemplar) != model_files.exemplar_hash(exemplar + 2**-20)
 
 
 def test_golden_file_of_version_1():
     """Written once by `save`; files of format version 1 load for as long as it is supported."""
-    golden = storage.load(GOLDEN)
+    golden = model_files.load(GOLDEN)
     assert golden.method == Blend(n_components=2, strength=0.25, limit=3.0, tileable="xy")
     np.testing.assert_array_equal(golden.weights, [0.25, 0.75])
     np.testing.assert_array_equal(golden.means, np.arange(8, dtype=np.float32).reshape(2, 4) / 8)
     np.testing.assert_array_equal(golden.covariances, np.eye(4) * [[[1]], [[2]]])
     np.testing.assert_array_equal(golden.exemplar[:, :, 0] * 8, [[0, 1, 2], [3, 4, 5]])
-    assert storage.inspect(GOLDEN)["notes"] == {"exemplar": "golden.png", "seed": 0}
+    assert model_files.inspect(GOLDEN)["notes"] == {"exemplar": "golden.png", "seed": 0}
 
 
 # -- damage -----------------------------------------------------------------------------------
@@ -223,7 +230,7 @@ def test_every_changed_byte_is_refused(path, tmp_path):
         changed[place] ^= draw.randrange(1, 256)
         bad.write_bytes(changed)
         with pytest.raises(TextoError):
-            storage.load(bad)
+            model_files.load(bad)
 
 
 def test_changed_data_is_a_checksum_error(path):
@@ -232,9 +239,9 @@ def test_changed_data_is_a_checksum_error(path):
     path.write_bytes(data)
     refused(path, "checksum of its tensors", "fit it again")
     with pytest.raises(TextoError, match="checksum of its tensors"):
-        storage.inspect(path)
+        model_files.inspect(path)
     with pytest.raises(TextoError, match="checksum of its tensors"):
-        storage.model_hash(path)
+        model_files.model_hash(path)
 
 
 @pytest.mark.parametrize(("old", "new"), [(b"blend", b"blond"), (b"1.5", b"1.6"), (b"e-0", b"E-0")])
@@ -288,7 +295,7 @@ def write_npz(path, bomb):
 def test_pickles_are_never_opened(tmp_path, write, name):
     canary = tmp_path / "canary"
     write(tmp_path / name, Bomb(canary))
-    assert not storage.is_model(tmp_path / name)
+    assert not model_files.is_model(tmp_path / name)
     refused(tmp_path / name, "is not a texto model", "texto fit")
     assert os.listdir(tmp_path) == [name]
 
@@ -316,15 +323,15 @@ def test_other_files(tmp_path, name):
 
 
 def test_is_model_by_content(path, tmp_path):
-    assert storage.is_model(path)
-    assert storage.is_model(str(path.rename(tmp_path / "picture.png")))
+    assert model_files.is_model(path)
+    assert model_files.is_model(str(path.rename(tmp_path / "picture.png")))
     os.mkfifo(tmp_path / "pipe")
     for other in ("pipe", "missing", "nul\0", ".", "/dev/zero", "/dev/null"):
-        assert not storage.is_model(tmp_path / other)
+        assert not model_files.is_model(tmp_path / other)
     for data, _ in OTHERS.values():
         (tmp_path / "file").write_bytes(data)
         ours = data[8:].startswith(b'{"__metadata__":{"texto":')
-        assert storage.is_model(tmp_path / "file") == ours
+        assert model_files.is_model(tmp_path / "file") == ours
 
 
 # -- right checksum, wrong content ------------------------------------------------------------
@@ -358,7 +365,7 @@ def test_signed_metadata_is_refused(path, name):
 
 
 def test_missing_fields(path):
-    for field in storage._FIELDS.keys() - {"checksum", "format", "version", "tensors"}:
+    for field in model_files._FIELDS.keys() - {"checksum", "format", "version", "tensors"}:
         data = path.read_bytes()
         refused(resign(path, drop=[field]), f"missing or unknown metadata '{field}'")
         path.write_bytes(data)
@@ -431,9 +438,9 @@ def test_signed_tensors_are_refused(path, name):
 @pytest.mark.parametrize("name", ["exemplar", "weights", "means", "covariances"])
 def test_missing_tensor(path, name):
     with tensorfile.opened(path) as (file, size):
-        metadata, arrays = storage._read(file, size)
+        metadata, arrays = model_files._read(file, size)
     del arrays[name], metadata["checksum"]
-    path.write_bytes(tensorfile.pack(arrays, storage._signed(metadata, arrays)))
+    path.write_bytes(tensorfile.pack(arrays, model_files._signed(metadata, arrays)))
     refused(path, f"tensor '{name}' is missing")
 
 
@@ -463,10 +470,10 @@ NAMES = ["../../x", "/etc/passwd", "~", "a\x1b]0;title\x07b", "two\nlines", "\ud
 def test_stored_names_are_only_shown(model, tmp_path, name):
     folder = tmp_path / "inner"
     folder.mkdir()
-    storage.save(model, folder / "m", notes={"exemplar": name})
-    shown = storage.inspect(folder / "m")["notes"]["exemplar"]
+    model_files.save(model, folder / "m", notes={"exemplar": name})
+    shown = model_files.inspect(folder / "m")["notes"]["exemplar"]
     assert shown.isprintable() and (shown == name or shown == repr(name))
-    assert storage.load(folder / "m").method == model.method
+    assert model_files.load(folder / "m").method == model.method
     assert [p.name for p in tmp_path.rglob("*")] == ["inner", "m"]
 
 
@@ -481,12 +488,12 @@ def test_save_refuses_what_load_would(model, path):
     }
     for why, bad in wrong.items():
         with pytest.raises(TextoError, match=why):
-            storage.save(bad, path)
+            model_files.save(bad, path)
     for note in ([1], b"x", float("nan"), 2**70, "x" * 2000, True):
         with pytest.raises(TextoError, match="note 'n'"):
-            storage.save(model, path, notes={"n": note})
+            model_files.save(model, path, notes={"n": note})
     with pytest.raises(TextoError, match="not a registered method"):
-        storage.save(dataclasses.replace(model, method=object()), path)
+        model_files.save(dataclasses.replace(model, method=object()), path)
     assert path.read_bytes() == before and os.listdir(path.parent) == [path.name]
 
 
@@ -497,24 +504,24 @@ def test_save_verifies_before_it_writes(model, path, monkeypatch):
     def careless(state, text):
         return tensorfile.pack({name: array[::-1] for name, array in state.items()}, text)
 
-    monkeypatch.setattr(storage, "pack", careless)
+    monkeypatch.setattr(model_files, "pack", careless)
     with pytest.raises(TextoError, match="checksum of its tensors"):
-        storage.save(model, path)
+        model_files.save(model, path)
     assert path.read_bytes() == before and os.listdir(path.parent) == [path.name]
 
 
 def test_force(model, path):
     before = path.read_bytes()
     with pytest.raises(TextoError, match="exists already"):
-        storage.save(model, path, force=False)
+        model_files.save(model, path, force=False)
     assert path.read_bytes() == before
-    storage.save(model, path.parent / "new", force=False)
-    assert storage.is_model(path.parent / "new")
+    model_files.save(model, path.parent / "new", force=False)
+    assert model_files.is_model(path.parent / "new")
 
 
 @pytest.mark.parametrize("place", ["missing/m", "file/m", ".", "/dev/full"])
 def test_places_where_nothing_can_be_saved(model, tmp_path, place):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(TextoError, match=r"output .* (folder|regular)"):
-        storage.save(model, tmp_path / place)
+        model_files.save(model, tmp_path / place)
     assert os.listdir(tmp_path) == ["file"]

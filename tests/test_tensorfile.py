@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from texto import tensorfile
-from texto.tensorfile import Refused, pack, read_header, read_tensors
+from texto.io import tensorfile
+from texto.io.tensorfile import Refused, pack, read_header, read_tensors
 
 
 def unpack(data):

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from texto import metrics
-from texto.gmm import GaussianMixture
-from texto.methods.texto import Texto
-from texto.noise import gaussian_field, texton
-from texto.patch_level import patch_level
-from texto.patch_space import principal_space
-from texto.patches import all_corners, extract_at
-from texto.protocols import TextoError
-from texto.semidual_level import field_law, mixture_sampler, solve_level
+from texto.core.errors import TextoError
+from texto.methods.texto.level import field_law, mixture_sampler, solve_level
+from texto.methods.texto.method import Texto
+from texto.patches.database import patch_level
+from texto.patches.extraction import all_corners, extract_at
+from texto.patches.noise import gaussian_field, texton
+from texto.patches.space import principal_space
+from texto.transport.mixture import GaussianMixture
 from texto.transport.semidual import Schedule
 
 QUICK = {"n_patches": 200, "n_iter_dual": 40, "stride": 2, "device": "cpu"}
@@ -201,6 +201,6 @@ def test_the_search_does_not_depend_on_the_bands(layers, monkeypatch):
         Texto(layers=layers, **QUICK).fit(stripes(), rng=0), levels=(level,)
     )
     whole = model.synthesize((50, 40), rng=0)
-    monkeypatch.setattr("texto.patch_level.QUERIES", 100)
+    monkeypatch.setattr("texto.patches.database.QUERIES", 100)
     monkeypatch.setattr("texto.transport.layered.QUERIES", 64)
     assert np.allclose(model.synthesize((50, 40), rng=0), whole, atol=1e-4)

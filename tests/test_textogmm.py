@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import texto
-from texto.methods.textogmm import TextoGMM
+from texto.core.errors import TextoError
+from texto.methods.textogmm.method import TextoGMM
 from texto.metrics import patch_ot
-from texto.protocols import TextoError
-from texto.pyramid import halve
+from texto.patches.pyramid import halve
 
 PUBLISHED = {"n_iter": 1, "n_iter_sliced": 0, "search_share": 1.0, "finish": "none"}
 QUICK = {
@@ -261,7 +261,7 @@ def test_settings_out_of_range_are_told(name, values):
 
 
 def test_a_device_that_is_absent_is_told_before_anything_is_computed(exemplar, monkeypatch):
-    monkeypatch.setattr("texto.neighbors._gpus", lambda: 0)
+    monkeypatch.setattr("texto.patches.search._gpus", lambda: 0)
     seen = []
     for device in ("cuda", "cuda:7", "mps", "tpu"):
         with pytest.raises(TextoError, match=f"device '{device}'"):

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import texto
-from texto import registry
-from texto.protocols import TextoError, TextoWarning
-from texto.tiling import band_width, bands, seam, tile
-from texto.tiling.bands import Band
-from texto.tiling.boundary import boundary
+from texto.core import registry
+from texto.core.errors import TextoError, TextoWarning
+from texto.editing.tiling import band_width, bands, seam, tile
+from texto.editing.tiling.bands import Band
+from texto.patches.cuts import boundary
 
 
 def _quick_settings():
@@ -110,7 +110,7 @@ def test_any_channels(method, shape):
 
 
 @pytest.mark.parametrize("axis", ["x", "y", "xy"])
-@pytest.mark.filterwarnings("ignore::texto.protocols.TextoWarning")
+@pytest.mark.filterwarnings("ignore::texto.core.errors.TextoWarning")
 def test_what_repeats_goes_on(axis):
     """A picture cut from a pattern of period 9 that ends in mid-period gets whole periods."""
     cell = np.random.default_rng(0).random((9, 9, 3), dtype=np.float32)
@@ -138,7 +138,7 @@ def test_a_picture_seamless_along_the_other_axis_stays_so(axis):
     assert seam(result, other) == pytest.approx(seam(image, other), abs=0.15)
 
 
-@pytest.mark.filterwarnings("ignore::texto.protocols.TextoWarning")
+@pytest.mark.filterwarnings("ignore::texto.core.errors.TextoWarning")
 @pytest.mark.parametrize("axis, shape", [("x", (1, 30, 3)), ("y", (30, 1, 1)), ("x", (2, 9, 3))])
 def test_strips_of_a_line(axis, shape):
     image = np.random.default_rng(0).random(shape, dtype=np.float32)
@@ -148,7 +148,7 @@ def test_strips_of_a_line(axis, shape):
 
 
 def test_seeds_give_other_strips_and_no_effort_is_endless(ramp, monkeypatch):
-    from texto.tiling import strips
+    from texto.editing.tiling import strips
 
     results = {tile(ramp, axis="x", rng=seed).tobytes() for seed in range(6)}
     assert len(results) > 1
@@ -167,7 +167,7 @@ def test_both_ends_of_a_boundary_meet():
         assert path[8] == boundary(difference)[8]
 
 
-@pytest.mark.filterwarnings("ignore::texto.protocols.TextoWarning")
+@pytest.mark.filterwarnings("ignore::texto.core.errors.TextoWarning")
 @pytest.mark.parametrize("shape", [(8, 8, 1), (9, 200, 3), (33, 8, 2), (64, 64, 3)])
 @pytest.mark.parametrize("axis", ["x", "y", "xy"])
 def test_strips_of_any_picture(shape, axis):
@@ -209,7 +209,7 @@ def _fits(shape, axis, width):
 
 
 @pytest.mark.parametrize("shape", [(60, 64, 3), (41, 77, 1), (18, 90, 2)])
-@pytest.mark.filterwarnings("ignore::texto.protocols.TextoWarning")
+@pytest.mark.filterwarnings("ignore::texto.core.errors.TextoWarning")
 @pytest.mark.parametrize("width", [None, 2, 7, 8])
 def test_no_fill_is_cut_by_the_border_where_it_must_not(shape, width):
     """Spots lie wholly inside, seams in the middle, and both ends of each band are renewed."""
@@ -242,8 +242,8 @@ def test_what_a_method_does_outside_the_bands_has_no_effect(ramp):
 
 
 def test_progress_of_any_method_is_one_stage(ramp):
-    told = [texto.protocols.Step("a", 1, i, 9, 0.5) for i in (0, 4, 4, 9)]
-    told += [texto.protocols.Step("b", 0, i, 3000) for i in range(0, 3001, 7)]
+    told = [texto.core.types.Step("a", 1, i, 9, 0.5) for i in (0, 4, 4, 9)]
+    told += [texto.core.types.Step("b", 0, i, 3000) for i in range(0, 3001, 7)]
     for steps in ([], told):
         seen = []
         tile(ramp, Painter(steps=steps), rng=0, progress=seen.append)

@@ -12,58 +12,40 @@ from importlib import import_module
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "read_image": "texto.images",
-    "write_image": "texto.images",
-    "load": "texto.storage",
-    "save": "texto.storage",
-    "tile": "texto.tiling",
-    "recolor": "texto.recoloring",
-    "History": "texto.history",
-    "stack": "texto.maps",
-    "stack_of": "texto.maps",
+    "read_image": "texto.io.images",
+    "write_image": "texto.io.images",
+    "load": "texto.io.model_files",
+    "save": "texto.io.model_files",
+    "tile": "texto.editing.tiling",
+    "recolor": "texto.editing.recoloring",
+    "History": "texto.core.history",
+    "stack": "texto.editing.maps",
+    "stack_of": "texto.editing.maps",
     "compare": "texto.comparison",
-    "metrics": "texto",
-    "Gaussian": "texto.methods.gaussian",
-    "TextoGMM": "texto.methods.textogmm",
-    "Kwatra": "texto.methods.kwatra",
-    "PatchAssignment": "texto.methods.patch_assignment",
-    "PatchOT": "texto.methods.patch_ot",
-    "Texto": "texto.methods.texto",
-    "GPNN": "texto.methods.gpnn",
-    "EfrosLeung": "texto.methods.efros_leung",
-    "GotexPatch": "neural.methods.gotex",
-    "GotexVGG": "neural.methods.gotex",
-    "GotexMix": "neural.methods.gotex",
-    "GotexAll": "neural.methods.gotex",
-    "GotexMixIV3": "neural.methods.gotex",
-    "Gatys": "neural.methods.gatys",
-    "SlicedVGG": "neural.methods.sw_vgg",
-    "GPDM": "neural.methods.gpdm",
-    "GotexPatchNet": "neural.methods.nets",
-    "GotexVGGNet": "neural.methods.nets",
-    "GotexMixNet": "neural.methods.nets",
-    "GotexAllNet": "neural.methods.nets",
-    "GotexMixIV3Net": "neural.methods.nets",
-    "TexNet": "neural.methods.texnet",
-    "SinGAN": "neural.methods.singan",
-    "PSGAN": "neural.methods.psgan",
-    "TextoError": "texto.protocols",
+    "TextoError": "texto.core.errors",
 }
-__all__ = ["method", *sorted(_PUBLIC)]
 
 
 def method(name, **settings):
     """The method registered as `name`, with `settings` in place of its defaults."""
-    return import_module("texto.registry").method_class(name)(**settings)
+    return import_module("texto.core.registry").method_class(name)(**settings)
 
 
 def __getattr__(name):
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'texto' has no attribute {name!r}")
+    if name == "__all__":
+        return ["method", "metrics", *sorted({**_PUBLIC, **_classes()})]
     if name == "metrics":
         return import_module("texto.metrics")
-    return getattr(import_module(_PUBLIC[name]), name)
+    module = _PUBLIC.get(name) or (None if name.startswith("_") else _classes().get(name))
+    if module is None:
+        raise AttributeError(f"module 'texto' has no attribute {name!r}")
+    return getattr(import_module(module), name)
 
 
 def __dir__():
-    return sorted([*globals(), *_PUBLIC])
+    return sorted([*globals(), "metrics", *_PUBLIC, *_classes()])
+
+
+def _classes():
+    """The module of each method's class, by the class's name."""
+    return import_module("texto.core.registry").classes()

@@ -12,8 +12,9 @@ import traceback
 from collections.abc import Sequence
 from importlib import import_module
 
-from . import backends, processes
 from .commands import arguments, console, signals
+from .core import processes
+from .transport import pot_import
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     is_program = argv is None
     if is_program:
         console.occupy_closed_streams()
-        backends.keep_out()
+        pot_import.keep_out()
     with signals.raising(restore=not is_program):
         try:
             return _outcome(sys.argv[1:] if is_program else list(argv))
@@ -71,7 +72,7 @@ def _report(error: Exception, verbose: bool) -> int:
 
 def _foreseeable(error: Exception) -> str | None:
     """`error` as WHAT: WHY; WHAT TO DO, or None where only a bug can have raised it."""
-    from .protocols import TextoError
+    from .core.errors import TextoError
 
     if isinstance(error, TextoError):
         return str(error)

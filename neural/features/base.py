@@ -12,11 +12,19 @@ import numpy as np
 import torch
 from torch import nn
 
-from texto.protocols import TextoError, TextoWarning, as_image
+from texto.core.errors import TextoError, TextoWarning
+from texto.core.types import as_image
 
-from .. import checkpoints
-from ..tensors import ShortMemory, exact_float32, is_short, on_device, resolve_device, to_tensor
-from ..weights import RANDOM, Weights, find
+from ..runtime import weight_files
+from ..runtime.devices import (
+    ShortMemory,
+    exact_float32,
+    is_short,
+    on_device,
+    resolve_device,
+    to_tensor,
+)
+from ..runtime.weights import RANDOM, Weights, find
 
 
 class NetworkFeatures(ABC):
@@ -53,7 +61,7 @@ class NetworkFeatures(ABC):
         }
         counters = {name for name in expected if name.endswith("num_batches_tracked")}
         wanted = {name: shape for name, shape in expected.items() if name not in counters}
-        state, self.random_layers = checkpoints.load(
+        state, self.random_layers = weight_files.load(
             self.weights, wanted, fill_missing=fill_missing
         )
         state |= {name: torch.tensor(0) for name in counters}

@@ -15,9 +15,9 @@ import torch.fx
 import torch.nn.functional as F
 from torch import nn
 
-from texto.protocols import TextoError
+from texto.core.errors import TextoError
 
-from ..weights import Weights, network
+from ..runtime.weights import Weights, network
 from .base import NetworkFeatures
 
 PADDINGS = ("zero", "periodic")

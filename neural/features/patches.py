@@ -6,9 +6,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from texto.protocols import TextoError, as_image
+from texto.core.errors import TextoError
+from texto.core.types import as_image
 
-from ..tensors import resolve_device
+from ..runtime.devices import resolve_device
 
 
 class PatchFeatures:
@@ -16,7 +17,7 @@ class PatchFeatures:
 
     A layer has w w C channels, w = `patch_size`, one position a patch: every pixel starts one on
     `periodic` (vertical, horizontal) axes, where patches wrap round; elsewhere those that fit.
-    Levels are 2 x 2 means, as `texto.pyramid`, where a last odd row or column is left out.
+    Levels are 2 x 2 means, as `texto.patches.pyramid`, where a last odd row or column is left out.
     Pictures may have any number of channels. Needs no weights.
 
     `smallest` : the shortest side of a picture with a patch at every level.

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from texto.protocols import TextoError
+from texto.core.errors import TextoError
 
-from ..tensors import exact_float32, resolve_device
-from ..weights import RANDOM
+from ..runtime.devices import exact_float32, resolve_device
+from ..runtime.weights import RANDOM
 from .patches import picture_maps, wrapped
 
 SIZES = (3, 5, 7, 11, 15, 23, 37, 55)

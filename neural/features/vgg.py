@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from texto.protocols import TextoError
+from texto.core.errors import TextoError
 
-from ..weights import network
+from ..runtime.weights import network
 from .base import NetworkFeatures
 
 POOLINGS = ("max", "average")
@@ -43,7 +43,7 @@ class VGG19Features(NetworkFeatures):
     maps then repeat too if the sides are multiples of the deepest stride; "reflect".
     `preprocessing`: "imagenet" is torchvision's mean and deviation of red, green, blue; "caffe"
     is blue, green, red in 0..255 less their mean, for the weights published by Gatys.
-    `weights` : see `neural.weights.find`; a file cut after some layer serves up to there, and
+    `weights` : see `neural.runtime.weights.find`; a file cut after some layer serves up to there, and
     `fill_missing` puts random weights, named in `weights_name`, in the layers it lacks.
 
     TextoError for unknown options, and for weights that lack a layer or are of another network.

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from texto.protocols import TextoError
+from texto.core.errors import TextoError
 
 Maps = Mapping[str, torch.Tensor]
 

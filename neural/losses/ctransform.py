@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import torch
 
-from texto.neighbors import Neighbors
-from texto.protocols import TextoError
+from texto.core.errors import TextoError
+from texto.patches.search import Neighbors
 
-from ..tensors import exact_float32, in_blocks
+from ..runtime.devices import exact_float32, in_blocks
 
 UNDERFLOW = -80.0  # exponents under it cost processors ten times as much and add nothing
 BLOCK, GPU_BLOCK = 1 << 21, 1 << 26  # scores in memory at a time

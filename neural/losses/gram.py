@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 import torch
 
-from texto.protocols import TextoError
+from texto.core.errors import TextoError
 
-from ..tensors import exact_float32
+from ..runtime.devices import exact_float32
 from .base import Maps, Term, columns
 
 SCALES = ("published", "relative")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from texto.threads import mapped
+from texto.core.threads import mapped
 from texto.transport.ranks import quantiles, ranked
 
 from .ctransform import single_thread

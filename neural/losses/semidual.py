@@ -13,10 +13,10 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from texto.protocols import TextoError
-from texto.threads import single_blas
+from texto.core.errors import TextoError
+from texto.core.threads import single_blas
 
-from .. import processes
+from ..runtime import processes
 from .base import Maps, Term, columns
 from .ctransform import Match, Targets, value
 

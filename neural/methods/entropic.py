@@ -5,7 +5,7 @@
 
 (Houdard, Leclaire, Papadakis, Rabin, arXiv 2102.05542, and their slides on Wasserstein generative
 models, 2021.) What it makes are points like those of a data set, not textures of any size, so it
-is no `texto.protocols.Method` and not registered.
+is no `texto.core.contract.Method` and not registered.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from texto.protocols import Progress, Rng, TextoError, generator, silent
-from texto.settings import check_settings, device_setting, setting
-from texto.threads import single_blas
+from texto.core.errors import TextoError
+from texto.core.settings import check_settings, device_setting, setting
+from texto.core.threads import single_blas
+from texto.core.types import Progress, Rng, generator, silent
 
 from ..losses.ctransform import Targets, value
 from ..losses.semidual import Potential
-from ..snapshots import joined, load_module, load_optimizer, optimizer_state, parted
-from ..tensors import exact_float32, on_device, resolve_device
-from ..train import Keeping, train
+from ..runtime.devices import exact_float32, on_device, resolve_device
+from ..training.loop import Keeping, train
+from ..training.resuming import joined, load_module, load_optimizer, optimizer_state, parted
 
 LEAST = 1e-6  # a lambda below drowns in the rounding of float32
 SLOPE = 0.2  # of the leaky ReLUs
@@ -98,7 +99,7 @@ class EntropicGenerator:
     ) -> EntropicModel:
         """A generator of points like those in `data`, (m, ...) in [0, 1], such as (m, 28, 28).
 
-        `keeping` : a checkpoint, gone on with where it is there, and a preview: `neural.train`.
+        `keeping` : a checkpoint, gone on with where it is there, and a preview: `neural.training.loop`.
         TextoError for data of other ranges, a checkpoint of another run, and a loss that is not
         finite.
         """
@@ -117,7 +118,7 @@ class EntropicGenerator:
         return on_device(self.device, trained, f"{len(data)} data points")
 
     def task(self, data: np.ndarray, *, rng: np.random.Generator) -> EntropicTask:
-        """What `fit` trains, for `neural.train.train`."""
+        """What `fit` trains, for `neural.training.loop.train`."""
         return EntropicTask(self, checked(data), rng=rng)
 
 
@@ -140,7 +141,7 @@ class EntropicModel:
 
 
 class EntropicTask:
-    """A `neural.train.Task`: averaged stochastic ascent on psi, Adam on theta.
+    """A `neural.training.loop.Task`: averaged stochastic ascent on psi, Adam on theta.
 
     `data` : (m, ...) float32 in [0, 1]. The first weights and all samples are drawn from `rng`.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from .networks import Networked
+from .families.networks import Networked
 
 _COMMON = {
     "optimizer": "lbfgs",

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from texto.protocols import Progress, Step
-from texto.settings import PERIODIC, check_settings, setting, tileable_setting
+from texto.core.settings import PERIODIC, check_settings, setting, tileable_setting
+from texto.core.types import Progress, Step
 
-from .picture import PictureMethod
-from .trained import is_grey
+from ..runtime.pictures import is_grey
+from .families.picture import PictureMethod
 
 if TYPE_CHECKING:
     import torch
@@ -112,7 +112,7 @@ class GPDM(PictureMethod):
 
     def check(self, exemplar: np.ndarray) -> None:
         """Needs no weights, only the device."""
-        from ..tensors import resolve_device
+        from ..runtime.devices import resolve_device
 
         resolve_device(self.device)
 
@@ -134,7 +134,7 @@ class GPDM(PictureMethod):
         Cost: `n_iter` times those of `neural.losses.SlicedPatches` at every size, whose pixels
         sum to 1 / (1 - factor^2) of the last one's; memory that of some ten pictures.
         """
-        from ..attempts import attempted
+        from ..runtime.attempts import attempted
 
         rng, channels = np.random.default_rng(rng.integers(2**63)), exemplar.shape[2]
         if is_grey(exemplar):
@@ -164,12 +164,12 @@ class GPDM(PictureMethod):
     ) -> np.ndarray:
         import torch
 
-        from texto.resample import shrunk
+        from texto.patches.resample import shrunk
 
         from ..losses.sliced_patches import SlicedPatches
-        from ..optimize import optimise
-        from ..synthesis import falling
-        from ..tensors import to_picture
+        from ..runtime.devices import to_picture
+        from ..steps.descent import optimise
+        from ..steps.synthesis import falling
 
         rate, n_iter = self.chosen("learning_rate"), self.chosen("n_iter")
         rates = falling(rate, n_iter, FLOOR) if self.chosen("falls") else rate
@@ -220,7 +220,7 @@ class GPDM(PictureMethod):
 
     def _finer(self, picture: torch.Tensor, sides: tuple[int, int]) -> torch.Tensor:
         """`picture` enlarged, its margins too, and cut to `sides` about its middle."""
-        from ..synthesis import enlarged
+        from ..steps.synthesis import enlarged
 
         inner = [
             side - 2 * margin for side, margin in zip(picture.shape[2:], self._margins, strict=True)

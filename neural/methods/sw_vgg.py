@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from texto.settings import setting
+from texto.core.settings import setting
 
-from .networks import Networked
+from .families.networks import Networked
 
 _LAYERS = "1_1 1_2 2_1 2_2 3_1 3_2 3_3 3_4 4_1 4_2 4_3 4_4"
 _COMMON = {

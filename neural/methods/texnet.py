@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from .families.generators import GeneratorMethod, trained
 from .gatys import Gatys
-from .generators import GeneratorMethod, trained
 
 DECAY, STAGES, LEAST_RATE = 0.8, 10, 1e-3  # of Adam's step, at each of ten stages
 

@@ -8,11 +8,11 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from texto.protocols import TextoError
+from texto.core.errors import TextoError
 
-from .. import checkpoints
-from ..tensors import exact_float32, is_short, on_device
-from ..weights import Weights, find
+from ..runtime import weight_files
+from ..runtime.devices import exact_float32, is_short, on_device
+from ..runtime.weights import Weights, find
 
 SUFFIXES = (".png", ".jpg", ".jpeg")  # what torch-fidelity opens
 N_PICTURES = 2
@@ -33,7 +33,7 @@ def fid(
     Each picture is resized to 299 x 299 and gives one sample of `dims` features: 2048 as
     published, or 64, 192, 768 of shallower layers. Thousands of pictures are needed for 2048;
     with fewer it compares folders of equal numbers at best. `weights` : torch-fidelity's own
-    file, as `neural.weights.find` finds it. TextoError for folders with fewer than two pictures,
+    file, as `neural.runtime.weights.find` finds it. TextoError for folders with fewer than two pictures,
     and where the package or weights are missing. Cost: 12 GFLOP a picture, and 15 to 25 s for
     2048 dimensions on two cores.
     """
@@ -52,11 +52,11 @@ def fid(
 def _check_weights(found: Weights) -> None:
     """TextoError for a file that is not torch-fidelity's.
 
-    It loads files with whatever code they hold; what `checkpoints.read` accepts holds none.
+    It loads files with whatever code they hold; what `weight_files.read` accepts holds none.
     """
     if found.path.suffix.lower() == ".safetensors":
         raise TextoError(found.title, "is a safetensors file", "torch-fidelity reads .pth")
-    head = checkpoints.read(found.path).get("fc.weight")
+    head = weight_files.read(found.path).get("fc.weight")
     if head is None or tuple(head.shape) != _HEAD:
         raise TextoError(
             found.title,

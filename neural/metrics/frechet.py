@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg
 
-from texto.threads import single_blas
+from texto.core.threads import single_blas
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from texto.core.errors import TextoError
+from texto.core.types import as_image
 from texto.metrics.pictures import checked_result
-from texto.protocols import TextoError, as_image
 
 from ..features import NetworkFeatures
-from ..tensors import exact_float32
+from ..runtime.devices import exact_float32
 from .networks import loaded, maps
 from .table import GRAM, GRAM3, SMALLEST
 

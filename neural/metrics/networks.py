@@ -7,11 +7,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from texto.commands.outputs import available_memory
-from texto.protocols import TextoError
+from texto.core import memory
+from texto.core.errors import TextoError
 
 from ..features import InceptionV3Features, NetworkFeatures, VGG19Features
-from ..weights import find
+from ..runtime.weights import find
 
 _KINDS = {"vgg19": VGG19Features, "inception_v3": InceptionV3Features}
 # Float32 maps of the widest layers that a forward pass holds at a time, per pixel.
@@ -38,7 +38,7 @@ def maps(features: NetworkFeatures, picture: np.ndarray, what: str) -> dict:
     if channels not in (1, 3):
         raise TextoError(what, f"has {channels} channels, and networks take 1 or 3", "select three")
     need = height * width * _BYTES_PER_PIXEL[features.network_name]
-    if need > available_memory():
+    if need > memory.available():
         raise TextoError(
             what,
             f"needs about {need / 2**30:.1f} GiB for its features at {width}x{height}",

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from texto.core.errors import TextoError, TextoWarning
+from texto.core.types import as_image
 from texto.metrics.pictures import checked_result
-from texto.protocols import TextoError, TextoWarning, as_image
 
 from ..features import NetworkFeatures
 from ..features.inception import is_fid2015

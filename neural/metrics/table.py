@@ -8,10 +8,10 @@ from importlib.util import find_spec
 
 import numpy as np
 
+from texto.core.errors import TextoError
 from texto.metrics.table import Column, Measure
-from texto.protocols import TextoError
 
-from .. import weights
+from ..runtime import weights
 
 GRAM = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 GRAM3 = GRAM[:3]

@@ -7,13 +7,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from texto import registry
 from texto.cli import main
 from texto.commands import outputs
 from texto.commands.arguments import build_parser, subparsers
 from texto.commands.options.common import MAX_SEED
 from texto.commands.values import Integer, Size
-from texto.settings import settings_of
+from texto.core import registry
+from texto.core.settings import settings_of
 
 WRONG = ["-1", "0", "nan", "inf", "1e400", "x", "", "2.5"]
 ALLOWED = {("--seed", "0"), ("--radius", "0")}

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import texto as package
-from texto import registry
 from texto.commands import demo, doctor
+from texto.core import registry
+from texto.core.errors import TextoWarning
 from texto.methods.gaussian import Gaussian
-from texto.protocols import TextoWarning
 
 QUICK = ("-m", "gaussian", "-s", "16", "--seed", "1")
 

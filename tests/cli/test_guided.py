@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from texto import registry, storage
 from texto.cli import main
-from texto.images import open_image, read_text
+from texto.core import registry
+from texto.io import model_files
+from texto.io.images import open_image, read_text
 
 SETTINGS = ("n_iter=1", "n_components=2", "patch_size=4", "n_iter_em=3", "n_iter_sliced=0")
 QUICK = (*(f"--set={pair}" for pair in SETTINGS), "--seed", 1)
@@ -72,7 +73,7 @@ def test_record(folder, done, guide, refused):
     (path,) = done("synth", "wall.png", "--guide", guide, *QUICK).paths
     fields = record_of(path)
     assert fields["command"] == "synth --guide" and fields["guide"] == "face.png"
-    assert fields["guide_hash"] == storage.exemplar_hash(open_image(guide).pixels)
+    assert fields["guide_hash"] == model_files.exemplar_hash(open_image(guide).pixels)
     assert fields["guide_weight"] == 0.5 and fields["seed"] == 1 and fields["size"] == [36, 28]
     assert fields["exemplar"] == "wall.png" and fields["method"] == "textogmm"
     assert "face.png\n" in done("info", path).out

@@ -8,9 +8,10 @@ import pytest
 from PIL import Image
 
 import texto as package
-from texto import registry, storage
 from texto.cli import main
-from texto.images import open_image, read_text, write_image
+from texto.core import registry
+from texto.io import model_files
+from texto.io.images import open_image, read_text, write_image
 
 QUICK = ("-m", "gaussian", "--seed", 1)
 HOLES = np.zeros((40, 48), bool)
@@ -230,7 +231,7 @@ def test_record_and_info(folder, done, mask, refused):
         "command": "inpaint",
         "deterministic": False,
         "image": "wall.png",
-        "image_hash": storage.exemplar_hash(open_image("wall.png").pixels),
+        "image_hash": model_files.exemplar_hash(open_image("wall.png").pixels),
         "mask": "mask.png",
         "mask_inverted": False,
         "method": "gaussian",

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 import texto as package
-from texto import storage
-from texto.images import open_image, read_text, write_image
+from texto.io import model_files
+from texto.io.images import open_image, read_text, write_image
 
 QUICK = ("-m", "efros-leung", "-s", "20x12", "--set", "patch_size=3", "--seed", 7)
 WITH = ("wall.png", "--with", "height.png", "normal.png")
@@ -80,7 +80,7 @@ def test_records(maps, done):
         record = record_of(path)
         assert (record["map"], record["bits"]) == (number, (8, 16, 8)[number - 1])
         for k, name in enumerate(maps, 1):
-            prefix, digest = f"map{k}.", storage.exemplar_hash(open_image(name).pixels)
+            prefix, digest = f"map{k}.", model_files.exemplar_hash(open_image(name).pixels)
             stored = {
                 key.removeprefix(prefix): value
                 for key, value in record["maps"].items()
@@ -195,7 +195,7 @@ def test_fit_and_synth_of_its_model(maps, done, pixels):
     direct = done("synth", *WITH, *QUICK, "-o", "direct_{stem}.png").paths
     fitting = ("-m", "efros-leung", "--set", "patch_size=3", "--seed", 7)
     model = done("fit", *WITH, *fitting, "--weights-per-map", "1,1,1").paths[0]
-    notes = storage.inspect(model)["notes"]
+    notes = model_files.inspect(model)["notes"]
     assert (notes["exemplar"], notes["map2.name"], notes["map2.bits"]) == (
         *("wall.png", "height.png"),
         16,

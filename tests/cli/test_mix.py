@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import texto as package
-from texto import storage
 from texto.commands.mix_plan import chosen_weights
-from texto.images import open_image, read_text
-from texto.protocols import TextoError, TextoWarning
+from texto.core.errors import TextoError, TextoWarning
+from texto.io import model_files
+from texto.io.images import open_image, read_text
 
 QUICK = (
     *("--set", "patch_size=6", "--set", "n_components=3", "--set", "n_patches=300"),
@@ -50,7 +50,7 @@ def test_default_name_size_and_record(pair, done, pixels):
     assert outcome.paths == ["wall-dots_textogmm_96x80_s7.png"] and outcome.err == ""
     assert pixels(outcome.paths[0]).shape == (80, 96, 3)
     record = record_of(outcome.paths[0])
-    hashes = [storage.exemplar_hash(open_image(path).pixels) for path in pair]
+    hashes = [model_files.exemplar_hash(open_image(path).pixels) for path in pair]
     assert record["command"] == "mix" and record["method"] == "textogmm"
     assert record["sources"] == ["wall.png", "dots.png"] and record["source_hashes"] == hashes
     assert (record["weights"], record["seed"], record["fit_seed"]) == ([0.5, 0.5], 7, 7)
@@ -90,7 +90,7 @@ def test_models_and_pictures_together_take_the_models_settings(fitted, pair, don
     assert path == "wall-dots_textogmm_textogmm_20x12_s7.png"
     record = record_of(path)
     assert record["settings"]["patch_size"] == 6
-    assert record["source_hashes"][1] == storage.model_hash(fitted[1])
+    assert record["source_hashes"][1] == model_files.model_hash(fitted[1])
 
 
 def test_a_row_of_steps(fitted, done, pixels):

@@ -1,7 +1,7 @@
 """`texto synth --plot`: the loss curve beside the picture."""
 
 from texto import read_image
-from texto.images import read_text
+from texto.io.images import read_text
 
 PATCH_OT = ("-m", "patch-ot", "-s", "16", "--seed", "1", "--set", "n_iter=2")
 

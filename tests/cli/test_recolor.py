@@ -8,9 +8,10 @@ import pytest
 from PIL import Image
 
 import texto as package
-from texto import recoloring, storage
 from texto.cli import main
-from texto.images import open_image, read_text, write_image
+from texto.editing import recoloring
+from texto.io import model_files
+from texto.io.images import open_image, read_text, write_image
 
 
 def save(name, values):
@@ -150,9 +151,9 @@ def test_record_and_info(done, other, refused):
         "command": "recolor",
         "deterministic": True,
         "image": "wall.png",
-        "image_hash": storage.exemplar_hash(open_image("wall.png").pixels),
+        "image_hash": model_files.exemplar_hash(open_image("wall.png").pixels),
         "like": other,
-        "like_hash": storage.exemplar_hash(open_image(other).pixels),
+        "like_hash": model_files.exemplar_hash(open_image(other).pixels),
         "method": "gmm-ot",
         "seed": 1,
         "settings": {"n_components": 10, "radius": None, "smooth": 0.2},

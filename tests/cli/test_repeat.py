@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from texto.images import read_text, write_image
+from texto.io.images import read_text, write_image
 
 QUICK = ("-m", "gaussian", "-s", "20x12")
 

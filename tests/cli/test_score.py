@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from texto.cli import main
+from texto.core.errors import TextoError
 from texto.metrics import Judge, columns
-from texto.protocols import TextoError
 
 QUICK = ("--columns", "sliced_w,autocorrelation,copied")
 NAMES = ("sliced_w", "autocorrelation", "copied")

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 import texto as package
-from texto import storage
-from texto.images import open_image, read_text
+from texto.io import model_files
+from texto.io.images import open_image, read_text
 
 QUICK = ("-m", "gaussian", "-s", "20x12")
 
@@ -63,7 +63,7 @@ def test_pictures_of_a_model_repeat_alone(folder, done, model, pixels):
 
 def test_model_records_where_it_comes_from(folder, model):
     assert model.name == "wall_gaussian.safetensors"
-    assert storage.inspect(model)["notes"] == {"exemplar": "wall.png", "seed": 3}
+    assert model_files.inspect(model)["notes"] == {"exemplar": "wall.png", "seed": 3}
 
 
 def test_record(folder, done):
@@ -74,7 +74,7 @@ def test_record(folder, done):
         "bits": 8,
         "deterministic": False,
         "exemplar": "wall.png",
-        "exemplar_hash": storage.exemplar_hash(open_image("wall.png").pixels),
+        "exemplar_hash": model_files.exemplar_hash(open_image("wall.png").pixels),
         "fit_seed": 4,
         "method": "gaussian",
         "seed": 4,
@@ -87,7 +87,7 @@ def test_record(folder, done):
 def test_record_of_a_picture_made_from_a_model(folder, done, model):
     record = record_of(done("synth", model, "-s", "20x12", "--seed", 4).paths[0])
     assert record["model"] == model.name
-    assert record["model_hash"] == storage.model_hash(model)
+    assert record["model_hash"] == model_files.model_hash(model)
     assert (record["exemplar"], record["seed"], record["fit_seed"]) == ("wall.png", 4, 3)
 
 
@@ -132,7 +132,7 @@ def test_settings_of_the_synthesis_may_change_on_a_model(folder, done, refused, 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("bits, made", [(None, 16), (8, 8)])
 def test_deep_exemplar_gives_deep_picture(folder, done, channels, bits, made):
-    from texto.images import write_image
+    from texto.io.images import write_image
 
     deep = np.linspace(0.2, 0.8, 32 * 32 * channels).reshape(32, 32, channels)
     write_image("deep.png", deep.astype(np.float32), bits=16)

@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 
 import texto as package
-from texto import registry, storage
 from texto.cli import main
-from texto.images import open_image, read_text, write_image
-from texto.tiling import bands, seam
+from texto.core import registry
+from texto.editing.tiling import bands, seam
+from texto.io import model_files
+from texto.io.images import open_image, read_text, write_image
 
 QUICK = ("-m", "gaussian", "--seed", 1)
 
@@ -184,7 +185,7 @@ def test_record_and_info(done, picture, refused):
         "command": "tile",
         "deterministic": False,
         "image": "ramp.png",
-        "image_hash": storage.exemplar_hash(open_image(picture).pixels),
+        "image_hash": model_files.exemplar_hash(open_image(picture).pixels),
         "method": "gaussian",
         "seed": 1,
         "settings": {"tileable": "x"},

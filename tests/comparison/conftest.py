@@ -10,7 +10,7 @@ import texto
 METHODS = '''
 import dataclasses, os, signal, time
 import numpy as np
-from texto.settings import check_settings, setting
+from texto.core.settings import check_settings, setting
 
 @dataclasses.dataclass(frozen=True)
 class Third:

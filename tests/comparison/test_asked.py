@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 import texto
-from texto import registry
 from texto.comparison import preset
 from texto.comparison.asked import Asked, by_names, of_instance, with_settings
-from texto.protocols import TextoError
+from texto.core import registry
+from texto.core.errors import TextoError
 
 ALGO = Asked("Algo 1", "patch-ot", {"n_iter": 5})
 

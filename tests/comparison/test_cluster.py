@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import texto
-from texto.comparison.run import Engine
-from texto.protocols import TextoError
+from texto.comparison.running import Engine
+from texto.core.errors import TextoError
 
 from .conftest import texture
 

@@ -14,7 +14,7 @@ from PIL import Image
 import texto
 from texto.comparison.report import render, write_report
 from texto.comparison.results import Cell, Entry, Exemplar, Results
-from texto.protocols import TextoError
+from texto.core.errors import TextoError
 
 VOID = {"meta", "img", "input", "br"}
 COSTS = 3  # columns before the scores

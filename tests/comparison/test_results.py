@@ -5,8 +5,8 @@ import json
 import pytest
 
 from texto.comparison.results import Cell, Entry, Exemplar, Results, score_dict, to_bytes
+from texto.core.errors import TextoError
 from texto.metrics import Score
-from texto.protocols import TextoError
 
 COLUMNS = [
     {"name": "low", "help": "", "better": "lower", "reason": None},

@@ -16,7 +16,7 @@ from PIL import Image
 import texto
 from texto.comparison import load
 from texto.comparison.local import shared_out
-from texto.protocols import TextoError
+from texto.core.errors import TextoError
 
 from .conftest import texture
 

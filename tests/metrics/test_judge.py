@@ -10,10 +10,10 @@ import pytest
 import scipy.ndimage
 
 from texto import metrics
+from texto.core.errors import TextoError
 from texto.metrics import Column, Judge, Score
 from texto.metrics.sources import Originality
 from texto.metrics.transport_scores import PatchTransport, SlicedTransport
-from texto.protocols import TextoError
 
 OURS = (
     "patch_ot",

@@ -8,7 +8,8 @@ import scipy.ndimage
 import scipy.spatial
 from scipy.optimize import linear_sum_assignment
 
-from texto.images import read_image
+from texto.core.errors import TextoError
+from texto.io.images import read_image
 from texto.metrics import (
     autocorrelation,
     copied,
@@ -19,9 +20,8 @@ from texto.metrics import (
     sliced_w,
     spectrum,
 )
-from texto.patches import all_corners, extract_at
-from texto.protocols import TextoError
-from texto.pyramid import pyramid
+from texto.patches.extraction import all_corners, extract_at
+from texto.patches.pyramid import pyramid
 
 # Small problems, which are quick.
 FEW = {"n_patches": 400}

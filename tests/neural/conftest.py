@@ -45,7 +45,7 @@ def stored(folder: Path, name: str, module) -> Path:
     """Random weights of `module`, a torchvision network on the meta device, in half precision."""
     from safetensors.torch import save_file
 
-    from neural.checkpoints import random_state
+    from neural.runtime.weight_files import random_state
 
     shapes = {
         key: tuple(tensor.shape)

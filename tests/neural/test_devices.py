@@ -8,13 +8,16 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import texto  # noqa: E402
-from neural import backbones, tensors  # noqa: E402
-from neural.features import VGG19Features  # noqa: E402
+from neural.features import (
+    VGG19Features,
+    backbones,
+)
 from neural.losses import ctransform  # noqa: E402
-from neural.tensors import ShortMemory, in_blocks, on_device, resolve_device  # noqa: E402
+from neural.runtime import devices  # noqa: E402
+from neural.runtime.devices import ShortMemory, in_blocks, on_device, resolve_device  # noqa: E402
 from texto.cli import main  # noqa: E402
-from texto.images import write_image  # noqa: E402
-from texto.protocols import TextoError, TextoWarning  # noqa: E402
+from texto.core.errors import TextoError, TextoWarning  # noqa: E402
+from texto.io.images import write_image  # noqa: E402
 
 OLD = "The NVIDIA driver on your system is too old\n(found version 9000)"
 
@@ -28,7 +31,7 @@ def raises(error):
 
 @pytest.fixture(autouse=True)
 def nothing_told():
-    tensors._tell.cache_clear()
+    devices._tell.cache_clear()
 
 
 @pytest.fixture
@@ -150,7 +153,7 @@ def test_memory_that_runs_out_on_the_cpu_is_one_line(
 ):
     source = tmp_path / "wall.png"
     write_image(source, picture[:40, :40])
-    monkeypatch.setattr("neural.synthesis.optimise", raises(SHORT[-1]))
+    monkeypatch.setattr("neural.steps.synthesis.optimise", raises(SHORT[-1]))
     more = ["--weights", "random"] if method == "gatys" else []
     arguments = ["synth", str(source), "-m", method, "--device", "cpu", "-s", "32", *more]
     assert main([*arguments, "-q", "-o", str(tmp_path / "a.png")]) == 2

@@ -14,9 +14,9 @@ torch = pytest.importorskip("torch")
 
 from neural.losses.ctransform import Targets, value  # noqa: E402
 from neural.methods.entropic import EntropicGenerator, EntropicTask, sheet  # noqa: E402
-from neural.snapshots import Checkpoint  # noqa: E402
-from neural.train import Keeping, train  # noqa: E402
-from texto.protocols import TextoError  # noqa: E402
+from neural.training.loop import Keeping, train  # noqa: E402
+from neural.training.resuming import Checkpoint  # noqa: E402
+from texto.core.errors import TextoError  # noqa: E402
 from texto.transport.plan import exact_cost  # noqa: E402
 
 SMALL = {"width": 16, "n_layers": 2, "n_noise": 4, "batch_size": 40, "device": "cpu"}

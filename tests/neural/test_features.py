@@ -10,8 +10,8 @@ from safetensors.torch import load_file  # noqa: E402
 from torchvision.models import inception_v3, vgg19  # noqa: E402
 
 from neural.features import InceptionV3Features, VGG19Features, base  # noqa: E402
-from neural.tensors import exact_float32, resolve_device, to_picture, to_tensor  # noqa: E402
-from texto.protocols import TextoError, TextoWarning  # noqa: E402
+from neural.runtime.devices import exact_float32, resolve_device, to_picture, to_tensor  # noqa: E402
+from texto.core.errors import TextoError, TextoWarning  # noqa: E402
 
 BLOCKS = InceptionV3Features.known
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

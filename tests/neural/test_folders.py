@@ -11,10 +11,10 @@ pytest.importorskip("torchvision")
 from PIL import Image  # noqa: E402
 
 from neural import metrics  # noqa: E402
-from neural.checkpoints import random_state  # noqa: E402
 from neural.metrics import frechet_distance  # noqa: E402
 from neural.metrics.frechet import moments  # noqa: E402
-from texto.protocols import TextoError  # noqa: E402
+from neural.runtime.weight_files import random_state  # noqa: E402
+from texto.core.errors import TextoError  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ torch = pytest.importorskip("torch")
 import texto  # noqa: E402
 from neural.features import VGG19Features  # noqa: E402
 from neural.losses.gram import gram_matrix  # noqa: E402
-from neural.synthesis import Work  # noqa: E402
-from texto.history import History  # noqa: E402
-from texto.noise import field_like  # noqa: E402
+from neural.steps.synthesis import Work  # noqa: E402
+from texto.core.history import History  # noqa: E402
+from texto.patches.noise import field_like  # noqa: E402
 
 LAYERS = ("relu1_1", "pool1", "pool2")
 

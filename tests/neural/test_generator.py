@@ -12,13 +12,13 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
-from neural import windows  # noqa: E402
-from neural.calibration import calibrate, match_mean  # noqa: E402
-from neural.folding import folded  # noqa: E402
-from neural.generator import PAPER, TEXNET, TextureGenerator  # noqa: E402
-from neural.noise_field import NoiseField  # noqa: E402
-from neural.painting import paint  # noqa: E402
-from texto.protocols import TextoError  # noqa: E402
+from neural.generators import windows  # noqa: E402
+from neural.generators.calibration import calibrate, match_mean  # noqa: E402
+from neural.generators.folding import folded  # noqa: E402
+from neural.generators.network import PAPER, TEXNET, TextureGenerator  # noqa: E402
+from neural.generators.noise_field import NoiseField  # noqa: E402
+from neural.generators.painting import paint  # noqa: E402
+from texto.core.errors import TextoError  # noqa: E402
 
 SCALES = 4
 NORMS = nn.BatchNorm2d

@@ -12,16 +12,24 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import texto  # noqa: E402
-from neural import backbones, synthesis, tensors  # noqa: E402
-from neural.features import InceptionV3Features, PatchFeatures, RandomFeatures  # noqa: E402
+from neural.features import (  # noqa: E402
+    InceptionV3Features,
+    PatchFeatures,
+    RandomFeatures,
+    backbones,
+)
 from neural.features.normalised import rms_norms  # noqa: E402
-from neural.synthesis import Work, enlarged  # noqa: E402
-from texto import metrics, registry, storage  # noqa: E402
+from neural.runtime import devices  # noqa: E402
+from neural.steps import synthesis  # noqa: E402
+from neural.steps.synthesis import Work, enlarged  # noqa: E402
+from texto import metrics  # noqa: E402
 from texto.cli import main  # noqa: E402
-from texto.history import History  # noqa: E402
-from texto.images import write_image  # noqa: E402
-from texto.noise import field_like  # noqa: E402
-from texto.protocols import TextoError, TextoWarning  # noqa: E402
+from texto.core import registry  # noqa: E402
+from texto.core.errors import TextoError, TextoWarning  # noqa: E402
+from texto.core.history import History  # noqa: E402
+from texto.io import model_files  # noqa: E402
+from texto.io.images import write_image  # noqa: E402
+from texto.patches.noise import field_like  # noqa: E402
 
 NETWORKS = ["gotex-vgg", "gotex-mix", "gotex-all", "gotex-mix-iv3", "gatys", "sw-vgg"]
 QUICK = {"n_iter": 2, "device": "cpu"}
@@ -81,7 +89,7 @@ def test_random_weights_are_in_the_record(picture, tmp_path, capsys):
 @pytest.mark.parametrize("package", ["torch", "torchvision"])
 def test_without_torch_methods_are_listed_and_refused(package, monkeypatch, capsys, tmp_path):
     model = texto.method("gotex-patch").fit(np.zeros((20, 20, 3), np.float32), rng=0)
-    storage.save(model, tmp_path / "model")
+    model_files.save(model, tmp_path / "model")
     real = registry.find_spec
     monkeypatch.setattr(registry, "find_spec", lambda name: None if name == package else real(name))
     assert main(["methods"]) == 0
@@ -95,12 +103,12 @@ def test_without_torch_methods_are_listed_and_refused(package, monkeypatch, caps
         registry.method_class("gatys")
     assert isinstance(told.value, ModuleNotFoundError) and told.value.name == package
     with pytest.raises(TextoError, match=f"needs the package '{package}'"):
-        storage.load(tmp_path / "model")
+        model_files.load(tmp_path / "model")
 
 
 def test_importing_the_methods_loads_no_torch():
     script = (
-        "import sys, texto.registry as r; [r.method_class(n)() for n in r.METHODS];"
+        "import sys, texto.core.registry as r; [r.method_class(n)() for n in r.METHODS];"
         "print('torch' in sys.modules)"
     )
     assert subprocess.check_output([sys.executable, "-c", script], text=True).strip() == "False"
@@ -295,7 +303,7 @@ def test_a_gpu_without_memory_gives_way_to_the_cpu(picture, monkeypatch):
     small = picture[:40, :40]
     expected = made("gotex-patch", small)
     monkeypatch.setattr(synthesis, "_Synthesis", Tight)
-    monkeypatch.setattr(tensors, "resolve_device", lambda name: torch.device("cuda", 0))
+    monkeypatch.setattr(devices, "resolve_device", lambda name: torch.device("cuda", 0))
     model = texto.method("gotex-patch", n_iter=2, device="auto").fit(small, rng=0)
     seen = []
     with pytest.warns(TextoWarning, match="cuda:0 has too little memory for 40x32: the CPU goes"):
@@ -309,7 +317,7 @@ def test_a_named_gpu_without_memory_is_an_error(picture, monkeypatch):
     model = texto.method("gotex-patch", n_iter=2).fit(picture[:40, :40], rng=0)
     model = dataclasses.replace(model, method=dataclasses.replace(model.method, device="cuda"))
     monkeypatch.setattr(synthesis, "_Synthesis", Tight)
-    monkeypatch.setattr(tensors, "resolve_device", lambda name: torch.device("cuda", 0))
+    monkeypatch.setattr(devices, "resolve_device", lambda name: torch.device("cuda", 0))
     with pytest.raises(TextoError, match="memory of cuda:0: is too small for 40x32; make a"):
         model.synthesize((32, 40), rng=1)
 
@@ -360,8 +368,8 @@ def test_mixes_are_saved_and_refused(picture, tmp_path):
     method = texto.method("gotex-patch", **QUICK)
     models = [method.fit(each, rng=0) for each in (picture[:30, :30], picture[40:72, :30])]
     mixed = method.mix(models, [0.25, 0.75])
-    storage.save(mixed, tmp_path / "mixed")
-    again = storage.load(tmp_path / "mixed")
+    model_files.save(mixed, tmp_path / "mixed")
+    again = model_files.load(tmp_path / "mixed")
     assert np.array_equal(*(each.synthesize((20, 20), rng=1) for each in (mixed, again)))
     state = mixed.state()
     for changes, told in (

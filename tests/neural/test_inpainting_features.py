@@ -10,15 +10,18 @@ torch = pytest.importorskip("torch")
 from safetensors.torch import save_file  # noqa: E402
 
 import texto  # noqa: E402
-from neural import backbones  # noqa: E402
-from neural.checkpoints import random_state  # noqa: E402
-from neural.features import PatchFeatures  # noqa: E402
-from neural.hole_sights import HoleWork, Part, box_around, touches  # noqa: E402
-from neural.inpainting import TARGETS, enlarged, for_holes  # noqa: E402
-from texto.inpainting.levels import hole_levels  # noqa: E402
-from texto.inpainting.run import LEAST_PATCHES  # noqa: E402
-from texto.masks import known_corners, touching_corners  # noqa: E402
-from texto.protocols import Inpaints, TextoError  # noqa: E402
+from neural.features import (
+    PatchFeatures,
+    backbones,
+)
+from neural.methods.gotex.hole_sights import HoleWork, Part, box_around, touches  # noqa: E402
+from neural.methods.gotex.inpainting import TARGETS, enlarged, for_holes  # noqa: E402
+from neural.runtime.weight_files import random_state  # noqa: E402
+from texto.core.contract import Inpaints  # noqa: E402
+from texto.core.errors import TextoError  # noqa: E402
+from texto.patches.masks import known_corners, touching_corners  # noqa: E402
+from texto.steps.inpainting.filling import LEAST_PATCHES  # noqa: E402
+from texto.steps.inpainting.levels import hole_levels  # noqa: E402
 
 QUICK = {"n_iter": 3, "n_first_dual": 2, "device": "cpu"}
 FILTERS = {"weights": "random", "layers": "random5", **QUICK}

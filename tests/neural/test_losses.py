@@ -10,13 +10,13 @@ torch = pytest.importorskip("torch")
 from neural.features import PatchFeatures  # noqa: E402
 from neural.losses import Gram, SemiDual, Sliced, detached  # noqa: E402
 from neural.losses.ctransform import Targets  # noqa: E402
-from texto.patch_energy import LevelEnergy  # noqa: E402
-from texto.patch_level import PatchLevel, draw_corners  # noqa: E402
-from texto.patch_space import principal_space  # noqa: E402
-from texto.patches import extract_at, grid  # noqa: E402
-from texto.protocols import TextoError  # noqa: E402
-from texto.pyramid import pyramid  # noqa: E402
-from texto.threads import single_blas  # noqa: E402
+from texto.core.errors import TextoError  # noqa: E402
+from texto.core.threads import single_blas  # noqa: E402
+from texto.methods.patch_ot.energy import LevelEnergy  # noqa: E402
+from texto.patches.database import PatchLevel, draw_corners  # noqa: E402
+from texto.patches.extraction import extract_at, grid  # noqa: E402
+from texto.patches.pyramid import pyramid  # noqa: E402
+from texto.patches.space import principal_space  # noqa: E402
 
 SIZE = 4
 

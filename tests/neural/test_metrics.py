@@ -16,8 +16,8 @@ from neural.features import InceptionV3Features, VGG19Features  # noqa: E402
 from neural.metrics import frechet_distance, table  # noqa: E402
 from neural.metrics.frechet import moments  # noqa: E402
 from neural.metrics.grams import gram_matrices  # noqa: E402
+from texto.core.errors import TextoError, TextoWarning  # noqa: E402
 from texto.metrics import Judge, columns  # noqa: E402
-from texto.protocols import TextoError, TextoWarning  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("gram", "gram3", "sifid64", "sifid192")

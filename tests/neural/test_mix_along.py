@@ -11,10 +11,10 @@ torch = pytest.importorskip("torch")
 import texto  # noqa: E402
 from neural.features import PatchFeatures  # noqa: E402
 from neural.losses import SemiDual  # noqa: E402
-from neural.sights import patch_sight  # noqa: E402
-from neural.synthesis import on_canvas  # noqa: E402
-from texto.images import write_image  # noqa: E402
-from texto.protocols import TextoError  # noqa: E402
+from neural.steps.sights import patch_sight  # noqa: E402
+from neural.steps.synthesis import on_canvas  # noqa: E402
+from texto.core.errors import TextoError  # noqa: E402
+from texto.io.images import write_image  # noqa: E402
 
 METHOD = texto.method("gotex-patch", n_iter=8, n_first_dual=4, n_levels=3, device="cpu")
 

@@ -14,13 +14,13 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import texto  # noqa: E402
-from neural import painters  # noqa: E402
 from neural.features.even import EvenSlopes  # noqa: E402
-from neural.synthesis import Work  # noqa: E402
-from texto import registry  # noqa: E402
+from neural.methods.families import generator_runs  # noqa: E402
+from neural.steps.synthesis import Work  # noqa: E402
+from texto.core import registry  # noqa: E402
+from texto.core.errors import TextoError  # noqa: E402
+from texto.core.settings import settings_of  # noqa: E402
 from texto.metrics import recurrence  # noqa: E402
-from texto.protocols import TextoError  # noqa: E402
-from texto.settings import settings_of  # noqa: E402
 
 NETS = [name for name in registry.METHODS if name.endswith("-net")]
 QUICK = {"n_iter": 4, "sample_size": 32, "width": 2, "n_scales": 2, "n_calibration": 1}
@@ -124,7 +124,7 @@ def test_the_sample_has_the_exemplars_size_within_bounds():
     net = texto.method("gotex-patch-net")
     sides = {(20, 30): 64, (100, 64): 96, (200, 128): 192, (300, 900): 256}
     for shape, side in sides.items():
-        assert painters.sample_side(net, shape) == side
+        assert generator_runs.sample_side(net, shape) == side
 
 
 @pytest.mark.parametrize("value", [0.0, 0.5], ids=["black", "grey"])
@@ -137,8 +137,8 @@ def test_exemplars_of_one_colour(value):
 def test_calibration_is_part_of_the_model_and_training_moves_all(exemplar):
     net = texto.method("gotex-patch-net", **PATCHES)
     model = net.fit(exemplar, rng=0)
-    untrained = painters.arrays_of(
-        painters.new_network(net, exemplar, rng=np.random.default_rng(0))
+    untrained = generator_runs.arrays_of(
+        generator_runs.new_network(net, exemplar, rng=np.random.default_rng(0))
     )
     assert untrained.keys() == model.network.keys()
     moved = [name for name in untrained if not np.array_equal(untrained[name], model.network[name])]
@@ -169,7 +169,7 @@ FIT = ["fit", "wall.png", "-m", "gotex-patch-net", "--checkpoint", "kept", *SETT
 CHILD = """
 import os, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)
-import neural.generating as g
+import neural.generators.task as g
 step, count = g.GeneratorTask.step, []
 def stopping(self, number):
     if len(count) == 2:

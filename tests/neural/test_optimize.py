@@ -10,9 +10,9 @@ torch = pytest.importorskip("torch")
 from neural.features import PatchFeatures  # noqa: E402
 from neural.losses import SemiDual  # noqa: E402
 from neural.losses.base import Term  # noqa: E402
-from neural.optimize import BURST, Adam, Objective, optimise  # noqa: E402
-from neural.snapshots import Checkpoint  # noqa: E402
-from texto.protocols import TextoError  # noqa: E402
+from neural.steps.descent import BURST, Adam, Objective, optimise  # noqa: E402
+from neural.training.resuming import Checkpoint  # noqa: E402
+from texto.core.errors import TextoError  # noqa: E402
 
 
 class Pixels:

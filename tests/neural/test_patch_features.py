@@ -8,9 +8,9 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from neural.features import Normalised, PatchFeatures, normalised  # noqa: E402
-from texto.patches import extract, grid  # noqa: E402
-from texto.protocols import TextoError  # noqa: E402
-from texto.pyramid import pyramid  # noqa: E402
+from texto.core.errors import TextoError  # noqa: E402
+from texto.patches.extraction import extract, grid  # noqa: E402
+from texto.patches.pyramid import pyramid  # noqa: E402
 
 
 def channels_last(maps, patch_size):

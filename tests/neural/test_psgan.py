@@ -8,13 +8,15 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import texto  # noqa: E402
-from neural import adversarial, spatial  # noqa: E402
-from neural.adversarial import PATIENCE, Collapse, to_planes  # noqa: E402
-from neural.psgan import Discriminator  # noqa: E402
-from neural.spatial import SpatialGenerator, Waves  # noqa: E402
-from neural.windows import window  # noqa: E402
+from neural.generators.windows import window  # noqa: E402
+from neural.methods.psgan import generator  # noqa: E402
+from neural.methods.psgan.generator import SpatialGenerator, Waves  # noqa: E402
+from neural.methods.psgan.training import Discriminator  # noqa: E402
+from neural.training import adversarial  # noqa: E402
+from neural.training.adversarial import PATIENCE, Collapse, to_planes  # noqa: E402
+from texto.core.errors import TextoError  # noqa: E402
+from texto.core.types import silent  # noqa: E402
 from texto.metrics import patch_ot  # noqa: E402
-from texto.protocols import TextoError, silent  # noqa: E402
 
 SMALL = {"n_doublings": 3, "width": 4, "discriminator_width": 4, "device": "cpu"}
 QUICK = SMALL | {"n_iter": 5, "sample_size": 16, "batch_size": 2, "n_calibration": 2}
@@ -66,7 +68,7 @@ def painted():
     def paint(network, shape, **options):
         with torch.no_grad():
             rng = np.random.default_rng(3)
-            return spatial.paint(network, shape, rng=rng, progress=silent, **options)
+            return generator.paint(network, shape, rng=rng, progress=silent, **options)
 
     return paint
 
@@ -163,9 +165,9 @@ def test_a_torus_repeats_exactly(network, painted, shape):
         rng = np.random.default_rng(3)
         common = made.common(1, rng)
         view = made.view((-9, 2 * height), (-5, 2 * width), shape)
-        field = spatial.NoiseField(1, made.n_local, rng=rng)
-        (local,) = field.of(spatial._entry(view))
-        around = made(spatial.Noise(2 * local - 1, *common), view)[0].permute(1, 2, 0) / 2 + 0.5
+        field = generator.NoiseField(1, made.n_local, rng=rng)
+        (local,) = field.of(generator._entry(view))
+        around = made(generator.Noise(2 * local - 1, *common), view)[0].permute(1, 2, 0) / 2 + 0.5
     wrapped = np.pad(picture, ((9, height), (5, width), (0, 0)), mode="wrap")
     assert np.allclose(around.numpy(), wrapped, atol=1e-5)
     across = painted(made, shape, periodic=(False, True))
@@ -177,9 +179,9 @@ def test_waves_make_whole_turns_on_a_torus_only():
     with torch.no_grad():
         numbers = waves(torch.empty(1, 0))[:, :, 0]
     view = window((0, 50), (0, 50), n_scales=3, periods=(50, None))
-    free, _ = spatial._turning(numbers, view.columns[0])
+    free, _ = generator._turning(numbers, view.columns[0])
     assert torch.equal(free, numbers)
-    bent, where = spatial._turning(numbers, view.rows[0])
+    bent, where = generator._turning(numbers, view.rows[0])
     period = view.rows[0].period
     assert period == 13  # 50 / 4, rounded up
     turns = bent * period / (2 * np.pi)

@@ -6,7 +6,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from neural.features import RandomFeatures  # noqa: E402
-from texto.protocols import TextoError  # noqa: E402
+from texto.core.errors import TextoError  # noqa: E402
 
 
 def small(**options):

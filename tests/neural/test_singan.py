@@ -9,16 +9,17 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import texto  # noqa: E402
-from neural import adversarial  # noqa: E402
-from neural.methods.singan import SinGAN  # noqa: E402
-from neural.singan import sampling  # noqa: E402
-from neural.singan.networks import Critic, Generator, Pyramid, frozen  # noqa: E402
-from neural.singan.scales import scales_of  # noqa: E402
-from neural.singan.training import gradient_penalty  # noqa: E402
-from neural.snapshots import Checkpoint  # noqa: E402
-from neural.train import Keeping, train  # noqa: E402
+from neural.methods.singan import sampling  # noqa: E402
+from neural.methods.singan.method import SinGAN  # noqa: E402
+from neural.methods.singan.networks import Critic, Generator, Pyramid, frozen  # noqa: E402
+from neural.methods.singan.scales import scales_of  # noqa: E402
+from neural.methods.singan.training import gradient_penalty  # noqa: E402
+from neural.training import adversarial  # noqa: E402
+from neural.training.loop import Keeping, train  # noqa: E402
+from neural.training.resuming import Checkpoint  # noqa: E402
+from texto.core.errors import TextoError, TextoWarning  # noqa: E402
+from texto.core.types import silent  # noqa: E402
 from texto.metrics import patch_ot  # noqa: E402
-from texto.protocols import TextoError, TextoWarning, silent  # noqa: E402
 
 TINY = {"n_iter": 3, "n_critic": 2, "n_generator": 2, "width": 4, "factor": 0.6, "coarsest": 16}
 TINY |= {"device": "cpu"}

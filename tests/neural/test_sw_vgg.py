@@ -8,8 +8,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import texto  # noqa: E402
-from neural.synthesis import Work  # noqa: E402
-from texto.history import History  # noqa: E402
+from neural.steps.synthesis import Work  # noqa: E402
+from texto.core.history import History  # noqa: E402
 
 
 def run(picture, shape, progress=lambda step: None, **settings):

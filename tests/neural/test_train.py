@@ -5,15 +5,15 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from neural import train as loop  # noqa: E402
-from neural.generating import GeneratorTask  # noqa: E402
-from neural.generator import TextureGenerator  # noqa: E402
-from neural.snapshots import Checkpoint  # noqa: E402
-from neural.synthesis import Work  # noqa: E402
-from neural.tensors import takes_bfloat16  # noqa: E402
-from neural.train import Keeping, train  # noqa: E402
+from neural.generators.network import TextureGenerator  # noqa: E402
+from neural.generators.task import GeneratorTask  # noqa: E402
+from neural.runtime.devices import takes_bfloat16  # noqa: E402
+from neural.steps.synthesis import Work  # noqa: E402
+from neural.training import loop  # noqa: E402
+from neural.training.loop import Keeping, train  # noqa: E402
+from neural.training.resuming import Checkpoint  # noqa: E402
 from texto import method, read_image  # noqa: E402
-from texto.protocols import TextoError  # noqa: E402
+from texto.core.errors import TextoError  # noqa: E402
 
 N_ITER = 7
 RUN = {"method": "a test", "seed": 0}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from neural import weights
-from texto.protocols import TextoError
+from neural.runtime import weights
+from texto.core.errors import TextoError
 
 VGG = weights.NETWORKS["vgg19"]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from neural import weights
+from neural.runtime import weights
 from texto.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]

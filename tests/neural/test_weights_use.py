@@ -14,14 +14,16 @@ torch = pytest.importorskip("torch")
 from safetensors.torch import load_file, save_file  # noqa: E402
 
 import texto  # noqa: E402
-from neural import weights  # noqa: E402
-from neural.methods.descent import PictureDescent  # noqa: E402
-from texto import storage  # noqa: E402
+from neural.methods.families.descent import PictureDescent  # noqa: E402
+from neural.runtime import weights  # noqa: E402
 from texto.cli import main  # noqa: E402
-from texto.commands import record  # noqa: E402
-from texto.comparison import results as comparison_results  # noqa: E402
-from texto.images import read_text, write_image  # noqa: E402
-from texto.protocols import TextoError, TextoWarning  # noqa: E402
+from texto.comparison import load as load_comparison  # noqa: E402
+from texto.core.errors import TextoError, TextoWarning  # noqa: E402
+from texto.io import (
+    model_files,
+    records,
+)
+from texto.io.images import read_text, write_image  # noqa: E402
 
 QUICK = ("-s", "32", "--seed", "1", "--device", "cpu")
 STEPS = ("--set", "n_iter=1", "--set", "start=noise")
@@ -291,12 +293,12 @@ def with_weights(path, stored, how, monkeypatch):
         model = method.restore({"exemplar": texto.read_image("wall.png")})
         object.__setattr__(method, "weights", stored)
         with monkeypatch.context() as patch:
-            patch.setattr(storage, "stored_settings", dataclasses.asdict)
-            storage.save(model, path)
+            patch.setattr(model_files, "stored_settings", dataclasses.asdict)
+            model_files.save(model, path)
         return
-    fields = json.loads(read_text("made.png")[record.KEY])
+    fields = json.loads(read_text("made.png")[records.KEY])
     fields["settings"]["weights"] = stored
-    write_image(path, texto.read_image("made.png"), text={record.KEY: json.dumps(fields)})
+    write_image(path, texto.read_image("made.png"), text={records.KEY: json.dumps(fields)})
 
 
 @pytest.mark.parametrize("stored", STORED)
@@ -310,7 +312,7 @@ def test_stored_paths_are_not_opened(how, stored, whole, folder, tmp_path, capsy
     made = ["synth", "wall.png", "-m", "gatys", *QUICK, *STEPS, *EARLY, "-o", "made.png"]
     assert main(made) == 0
     asked, real = [], weights.find
-    for module in ("neural.weights", "neural.backbones", "neural.features.base"):
+    for module in ("neural.runtime.weights", "neural.features.backbones", "neural.features.base"):
         monkeypatch.setattr(f"{module}.find", lambda *a: asked.append(a) or real(*a))
     path = folder / ("m.st" if how == "model" else "p.png")
     with_weights(path, stored, how, monkeypatch)
@@ -337,7 +339,7 @@ def test_paths_are_stored_without_folders(cut, folder, capsys):
         content = (folder / name).read_bytes()
         assert str(cut.parent).encode() not in content and cut.name.encode() in content
     with pytest.warns(TextoWarning, match="m.st' was made with weights 'vgg19_to_conv3_4.safet"):
-        model = storage.load(folder / "m.st")
+        model = model_files.load(folder / "m.st")
     assert model.method.weights == ""
     with pytest.raises(TextoError, match="the weights of VGG-19: are not here"):
         model.synthesize((32, 32), rng=1)
@@ -394,7 +396,7 @@ def test_a_comparison_names_random_weights(cut, folder, capsys):
     report = (folder / "out" / "report.html").read_text()
     for name, count in (("gatys", 1), ("gotex-vgg", 1), ("gaussian", 0)):
         assert report.count(f"<bdi>{name}, random weights</bdi>") == count
-    results = comparison_results.load(folder / "out")
+    results = load_comparison(folder / "out")
     assert [results.is_random(name) for name in rows] == [name != "gaussian" for name in rows]
     picture = next((folder / "out" / "runs").rglob("gotex-vgg*.png"))
     stated = info(picture, capsys)

@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from neural import processes
-from neural.generating import GeneratorTask
-from neural.generator import TextureGenerator
+from neural.generators.network import TextureGenerator
+from neural.generators.task import GeneratorTask
 from neural.losses.ctransform import Targets
 from neural.losses.semidual import Potential
-from neural.snapshots import Checkpoint
-from neural.synthesis import Work
-from neural.train import Keeping, train
+from neural.runtime import processes
+from neural.steps.synthesis import Work
+from neural.training.loop import Keeping, train
+from neural.training.resuming import Checkpoint
 from texto import method
-from texto.processes import rank
-from texto.protocols import TextoError
+from texto.core.errors import TextoError
+from texto.core.processes import rank
 
 N_ITER = 5
 

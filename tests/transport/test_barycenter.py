@@ -5,7 +5,6 @@ import itertools
 import numpy as np
 import pytest
 
-from texto.gmm import GaussianMixture
 from texto.transport.barycenter import (
     barycenter_cost,
     bures_geodesic,
@@ -16,6 +15,7 @@ from texto.transport.barycenter import (
 )
 from texto.transport.gaussian import bures_cost, monge_matrices
 from texto.transport.gmm_map import gmm_plan
+from texto.transport.mixture import GaussianMixture
 
 PAIR = np.array([[0, 0]])
 

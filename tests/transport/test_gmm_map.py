@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from texto.gmm import GaussianMixture
 from texto.transport.gaussian import monge_matrices
 from texto.transport.gmm_map import barycentric_map, gmm_plan, random_map
+from texto.transport.mixture import GaussianMixture
 
 
 def mixture(k, dimension=3, seed=0, diagonal=False, spread=2.0):

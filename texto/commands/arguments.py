@@ -77,7 +77,7 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, **kwargs)
 
     def error(self, message: str):
-        from ..protocols import TextoError
+        from ..core.errors import TextoError
 
         raise TextoError(*_in_three_parts(message, f"see '{self.prog} --help'"))
 
@@ -105,7 +105,7 @@ def _missing(message: str, see: str) -> tuple[str, str, str]:
 
 
 def _refuse_extra(extra: str, parser: argparse.ArgumentParser):
-    from ..protocols import TextoError
+    from ..core.errors import TextoError
 
     name = extra.partition("=")[0]
     if not name.startswith("-"):

@@ -9,13 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..comparison import Cell, Results, api, asked, preset, store
-from ..comparison import run as running
+from ..comparison import Cell, Results, api, asked, preset, running, store
 from ..comparison.exemplars import Size, described, open_exemplars
-from ..protocols import TextoError
+from ..core.choices import MAX_SEED
+from ..core.errors import TextoError
 from . import outputs, values
 from .console import complain, say, say_json
-from .options.common import MAX_SEED
 from .running import told_time
 
 DEFAULT_SEEDS = 3

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..protocols import Progress, Step
+    from ..core.types import Progress, Step
 
 
 def one_line(text: str) -> str:
@@ -93,7 +93,7 @@ def warnings_as_notes(*, quiet: bool, verbose: bool) -> Iterator[None]:
     told = set()
 
     def show(message, category, filename, lineno, file=None, line=None):
-        from ..protocols import TextoWarning
+        from ..core.errors import TextoWarning
 
         ours = issubclass(category, TextoWarning)
         text = f"{'note' if ours else 'warning'}: {message}"
@@ -110,7 +110,7 @@ def warnings_as_notes(*, quiet: bool, verbose: bool) -> Iterator[None]:
 @contextlib.contextmanager
 def progress_bar(*, quiet: bool) -> Iterator[Progress]:
     """A callback that draws bars on stderr; silent when `quiet` or where nobody watches."""
-    from ..protocols import silent
+    from ..core.types import silent
 
     if quiet or sys.stderr is None or not sys.stderr.isatty():
         yield silent

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import registry
-from ..protocols import Step, TextoWarning
+from ..core import registry
+from ..core.errors import TextoWarning
+from ..core.types import Step
 
 
 def draw(steps: Sequence[Step], method: Any, seed: int, path: Path) -> None:
     """Write the losses of `steps` to `path`, or tell that there are none."""
-    from ..images import write_image
-    from ..plots import loss_curve
+    from ..io.images import write_image
+    from ..io.plots import loss_curve
 
     name = registry.name_of(method)
     if steps:

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .. import registry
-from ..files import check_writable
-from ..protocols import Method, Progress, TextoError, TextoWarning
+from ..core import registry
+from ..core.contract import Method
+from ..core.errors import TextoError, TextoWarning
+from ..core.types import Progress
+from ..io.files import check_writable
 from . import source
 from .console import progress_bar, say, say_json
 from .options.common import DEFAULT_METHOD
@@ -44,7 +46,7 @@ def _shown(
     folder: Path, name: str, exemplar: Any, method: Method, progress: Progress
 ) -> dict[str, Any]:
     """Synthesise from `exemplar` (H, W, C) and write the three pictures."""
-    from ..images import write_image
+    from ..io.images import write_image
 
     start = time.perf_counter()
     model = method.fit(exemplar, rng=SEED, progress=progress)

@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
             say(f"{finding.name:{width}}  {mark}{one_line(finding.value)}")
     broken = [finding.name for finding in findings if finding.broken]
     if broken:
-        from ..protocols import TextoError
+        from ..core.errors import TextoError
 
         raise TextoError("installation", f"broken: {', '.join(broken)}", "install texto again")
     return 0

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import __version__, storage
-from ..protocols import TextoError
+from .. import __version__
+from ..core.errors import TextoError
+from ..io import model_files
 from . import outputs, source
 
 _LOSSY = (".jpg", ".jpeg")
@@ -30,7 +31,7 @@ def record_fields(
     return {
         "command": command,
         "method": name,
-        "settings": storage.stored_settings(itself) if itself else {},
+        "settings": model_files.stored_settings(itself) if itself else {},
         **source.made_with(itself),
         "size": [width, height],
         "bits": picture.bits,
@@ -38,7 +39,7 @@ def record_fields(
         "deterministic": options.deterministic,
         "version": __version__,
         "image": Path(options.source).name,
-        "image_hash": storage.exemplar_hash(picture.pixels),
+        "image_hash": model_files.exemplar_hash(picture.pixels),
     }
 
 

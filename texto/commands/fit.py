@@ -6,8 +6,9 @@ import argparse
 import time
 from pathlib import Path
 
-from .. import processes, registry, storage
-from ..history import History, training_steps
+from ..core import processes, registry
+from ..core.history import History, training_steps
+from ..io import model_files
 from . import curves, maps, outputs, source, training
 from .console import progress_bar, say, say_json
 from .running import tell_seed, threads
@@ -36,7 +37,7 @@ def run(options: argparse.Namespace) -> None:
     notes = {"exemplar": Path(options.source).name, "seed": seed, **made}
     if origin.stack is not None:
         notes |= origin.stack.notes()
-    storage.save(model, path, notes=notes, force=options.force)
+    model_files.save(model, path, notes=notes, force=options.force)
     if plot:
         curves.draw(training_steps(model) or history.steps, origin.method, seed, plot)
     tell_seed(options, seed)

@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import registry, storage
-from ..history import History
-from ..protocols import Progress, TextoError
-from . import curves, outputs, powers, record, source, synth_plan
+from ..core import registry
+from ..core.errors import TextoError
+from ..core.history import History
+from ..core.types import Progress
+from ..io import model_files, records
+from . import curves, outputs, powers, source, synth_plan
 from .console import progress_bar, say, say_json
 from .running import tell_seed, threads, told_time
 
@@ -30,7 +32,7 @@ class Job:
     origin: source.Source
     guide: Any
     weight: float
-    plan: record.Record
+    plan: records.Record
     fields: Mapping[str, Any]
     paths: Mapping[int, Path | None]
     plots: Mapping[int, Path | None]
@@ -51,8 +53,8 @@ def run(options: argparse.Namespace) -> None:
 
 def _planned(options: argparse.Namespace) -> Job:
     _check_options(options)
-    repeated = record.read(options.repeat) if options.repeat else None
-    if repeated is not None and repeated.stack is not None:
+    repeated = records.read(options.repeat) if options.repeat else None
+    if repeated is not None and repeated.layout is not None:
         raise TextoError("--guide", "leads one picture, not maps", "leave out --from")
     first = synth_plan.first_seed(options, repeated)
     origin = synth_plan.opened(options, repeated, first)
@@ -68,9 +70,9 @@ def _planned(options: argparse.Namespace) -> Job:
     plots = {seed: synth_plan.plot_path(paths[seed]) if options.plot else None for seed in seeds}
     bits = synth_plan.checked_bits(options, repeated, origin, [paths[first]])[0]
     _check_outputs(options, origin, paths, plots)
-    plan = record.Record(
+    plan = records.Record(
         method=name,
-        settings=storage.stored_settings(origin.method),
+        settings=model_files.stored_settings(origin.method),
         size=size,
         seed=first,
         fit_seed=None,
@@ -85,7 +87,7 @@ def _planned(options: argparse.Namespace) -> Job:
     fields = {
         "command": "synth --guide",
         "guide": Path(options.guide).name,
-        "guide_hash": storage.exemplar_hash(guide),
+        "guide_hash": model_files.exemplar_hash(guide),
         "guide_weight": weight,
     }
     return Job(origin, guide, weight, plan, fields, paths, plots)
@@ -160,8 +162,8 @@ def _made(
             progress=history,
         )
     plan = dataclasses.replace(job.plan, seed=seed)
-    fields = {**json.loads(plan.text()[record.KEY]), **job.fields}
-    text = {record.KEY: json.dumps(fields, sort_keys=True), **history.text()}
+    fields = {**json.loads(plan.text()[records.KEY]), **job.fields}
+    text = {records.KEY: json.dumps(fields, sort_keys=True), **history.text()}
     path, plot = job.paths[seed], job.plots[seed]
     outputs.write_picture(image, path, bits=plan.bits, text=text)
     if plot:

@@ -6,15 +6,15 @@ import argparse
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .. import storage
-from . import record, source
+from ..io import model_files, records
+from . import source
 from .console import one_line, say, say_json
 
 
 def run(options: argparse.Namespace) -> None:
     """Print the record of a picture, or the metadata of a model."""
     is_model = source.is_model(options.file)
-    stored = storage.inspect(options.file) if is_model else record.stored_fields(options.file)
+    stored = model_files.inspect(options.file) if is_model else records.stored_fields(options.file)
     if options.json:
         say_json(stored)
         return

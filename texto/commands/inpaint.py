@@ -11,10 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import registry
-from ..history import History
-from ..protocols import Inpaints, Progress, TextoError
-from . import editing, outputs, powers, record, source
+from ..core import registry
+from ..core.contract import Inpaints
+from ..core.errors import TextoError
+from ..core.history import History
+from ..core.types import Progress
+from ..io import records
+from . import editing, outputs, powers, source
 from .console import complain, progress_bar, say, say_json
 from .running import chosen_seed, tell_seed, threads, told_time
 
@@ -86,7 +89,7 @@ def _made(
         )
     known = ~job.holes
     image[known] = job.pixels[known]  # whatever other people's methods do
-    text = {record.KEY: json.dumps({**job.fields, "seed": seed}, sort_keys=True)}
+    text = {records.KEY: json.dumps({**job.fields, "seed": seed}, sort_keys=True)}
     path = job.paths[seed]
     outputs.write_picture(image, path, bits=job.bits, text={**text, **history.text()})
     if path and not options.json:
@@ -97,7 +100,7 @@ def _made(
 
 def _masks(options: argparse.Namespace, shape: tuple[int, ...]) -> tuple[Any, Any]:
     """The holes (H, W) and the source mask (H, W) or None, checked for a picture of `shape`."""
-    from ..masks import as_mask, as_sources
+    from ..patches.masks import as_mask, as_sources
 
     what = f"mask {options.mask!r}"
     holes = _white(options.mask, what, options)

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
-from .. import maps
-from ..protocols import TextoError
-from . import outputs, record, source
-from .record import Record
+from ..core.errors import TextoError
+from ..editing import maps
+from ..io import records
+from ..io.records import Record
+from . import outputs, source
 from .source import Source
 
 WEIGHTS = "--weights-per-map"
@@ -27,10 +28,10 @@ def files_of(
     """
     if options.maps:
         return [Path(first), *map(Path, options.maps)]
-    if repeated is None or repeated.stack is None:
+    if repeated is None or repeated.layout is None:
         return [Path(first)]
-    count = len(repeated.stack.maps)
-    found = [record.find_map(repeated, number, options.repeat) for number in range(1, count)]
+    count = len(repeated.layout.maps)
+    found = [records.find_map(repeated, number, options.repeat) for number in range(1, count)]
     return [Path(first), *found]
 
 
@@ -122,7 +123,7 @@ def chosen_bits(
     """The bits of each map's file: as `given` for all, as repeated, or as the map was read."""
     if given is not None:
         return [given] * len(paths)
-    before = repeated.stack if repeated else None
+    before = repeated.layout if repeated else None
     if before is not None and len(before.maps) == len(paths):
         return [each.bits for each in before.maps]
     return [_depth(path, each.bits) for path, each in zip(paths, stack.maps, strict=True)]
@@ -143,9 +144,9 @@ def record_of(plan: Record, stack: maps.Stack | None, bits: Sequence[int]) -> li
 
 
 def _repeated_weights(count: int, repeated: Record | None) -> Sequence[float]:
-    if repeated is None or repeated.stack is None:
+    if repeated is None or repeated.layout is None:
         return [1.0] * count
-    stored = [each.weight for each in repeated.stack.maps]
+    stored = [each.weight for each in repeated.layout.maps]
     if len(stored) != count:
         why = f"the picture was made of {len(stored)} maps, and {count} are named"
         raise TextoError("--with", why, f"name as many, or give {WEIGHTS}")

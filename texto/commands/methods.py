@@ -6,8 +6,8 @@ import argparse
 import inspect
 from typing import Any
 
-from .. import registry
-from ..settings import Setting, settings_of
+from ..core import registry
+from ..core.settings import Setting, settings_of
 from .console import say, say_json
 
 

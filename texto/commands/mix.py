@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import storage
-from ..protocols import Model, Progress
-from . import outputs, record
+from ..core.contract import Model
+from ..core.types import Progress
+from ..io import model_files, records
+from . import outputs
 from .console import progress_bar, say, say_json
 from .mix_plan import MODEL, Job, beside, planned
 from .running import tell_seed, threads, told_time
@@ -91,7 +92,7 @@ def _saved(
     parts = [f"{n} {w:.6g}" for n, w in zip(job.fields["sources"], weights, strict=True)]
     # No note "seed": it would say that fitting the exemplar with it gives this model.
     notes = {"mix": ", ".join(parts)[:900], "fit_seed": job.fields["fit_seed"]}
-    storage.save(model, path, notes=notes, force=options.force)
+    model_files.save(model, path, notes=notes, force=options.force)
     if not options.json:
         say(str(path))
     return {"path": str(path), "s": round(time.perf_counter() - start, 3)}
@@ -103,7 +104,7 @@ def _record(job: Job, seed: int, weights: Sequence[float] | None) -> dict[str, s
         fields["weights"] = list(weights)
     elif job.weight_map is None:
         fields["steps"] = len(job.mixes)
-    return {record.KEY: json.dumps(fields, sort_keys=True)}
+    return {records.KEY: json.dumps(fields, sort_keys=True)}
 
 
 def _entry(

@@ -10,9 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import __version__, registry, storage
-from ..protocols import TextoError, TextoWarning
-from ..settings import settings_of
+from .. import __version__
+from ..core import registry
+from ..core.errors import TextoError, TextoWarning
+from ..core.settings import settings_of
+from ..io import model_files
 from . import outputs, powers, source
 from .running import chosen_seed
 from .synth_plan import DEFAULT_SIZE
@@ -66,7 +68,7 @@ def planned(options: argparse.Namespace) -> Job:
     fields = {
         "command": "mix",
         "method": registry.name_of(method),
-        "settings": storage.stored_settings(method),
+        "settings": model_files.stored_settings(method),
         **made,
         "size": list(size),
         "bits": bits,
@@ -78,7 +80,7 @@ def planned(options: argparse.Namespace) -> Job:
         "version": __version__,
     }
     if weight_map is not None:
-        fields |= {"map": Path(options.map).name, "map_hash": storage.exemplar_hash(weight_map)}
+        fields |= {"map": Path(options.map).name, "map_hash": model_files.exemplar_hash(weight_map)}
     return Job(method, origins, mixes, weight_map, size, bits, fields, paths)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import re
 import sys
@@ -11,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..files import check_writable
-from ..protocols import TextoError
+from ..core import memory
+from ..core.errors import TextoError
+from ..io.files import check_writable
 from .console import write_bytes
 
 DEFAULT_PICTURE = "{stem}_{method}_{size}_s{seed}.png"
@@ -20,7 +20,6 @@ DEFAULT_MODEL = "{stem}_{method}.safetensors"
 DEEP = (".png", ".tif", ".tiff")  # formats of 16 bits
 _MAX_STEM = 120  # bytes: leaves room for the rest of a name within 255
 _BYTES_PER_VALUE = 4 * 6  # float32; a 4096 x 4096 synthesis peaked at 18 bytes a value
-_FALLBACK_MEMORY = 16 * 2**30  # where the system does not tell
 
 
 def output_path(template: str | None, default: str, fields: Mapping[str, object]) -> Path:
@@ -69,7 +68,7 @@ def check_outputs(
 
 def check_format(path: Path | None, bits: int, channels: int) -> None:
     """Raise TextoError where pictures like this have no place in a file of `path`'s suffix."""
-    from ..images import SUFFIXES
+    from ..io.images import SUFFIXES
 
     suffix = path.suffix.lower() if path else ".png"
     if suffix not in SUFFIXES:
@@ -98,7 +97,7 @@ def check_stdout(options: argparse.Namespace, pictures: int = 1) -> None:
 
 def write_picture(image: Any, path: Path | None, *, bits: int, text: Mapping[str, str]) -> None:
     """Write `image` (H, W, C) to `path`, whole or not at all, or as PNG to stdout where None."""
-    from ..images import encode_png, write_image
+    from ..io.images import encode_png, write_image
 
     if path is None:
         write_bytes(encode_png(image, bits=bits, text=text))
@@ -109,40 +108,13 @@ def write_picture(image: Any, path: Path | None, *, bits: int, text: Mapping[str
 def check_memory(width: int, height: int, channels: int) -> None:
     """Raise TextoError where a picture of this size needs more memory than there is."""
     need = width * height * channels * _BYTES_PER_VALUE
-    have = available_memory()
+    have = memory.available()
     if need > have:
         raise TextoError(
             f"size {width}x{height}",
             f"needs about {_gib(need)} of memory, and {_gib(have)} are available",
             "choose a smaller size with -s",
         )
-
-
-def available_memory() -> int:
-    """Bytes of memory that this process may still take."""
-    limits = [_system_memory()]
-    try:
-        import resource
-    except ImportError:
-        pass
-    else:
-        soft, _ = resource.getrlimit(resource.RLIMIT_AS)
-        if soft != resource.RLIM_INFINITY:
-            limits.append(soft)
-    with contextlib.suppress(OSError, ValueError):  # no such file, or "max" in it
-        limits.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
-    return min(limits)
-
-
-def _system_memory() -> int:
-    # sysconf's free pages leave out the disk cache, which the system gives up when asked.
-    with contextlib.suppress(OSError, TypeError):
-        text = Path("/proc/meminfo").read_text()
-        return int(re.search(r"^MemAvailable: *(\d+) kB", text, re.MULTILINE)[1]) * 1024
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):
-        return _FALLBACK_MEMORY
 
 
 def _filled(template: str, fields: Mapping[str, object]) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import registry
-from ..protocols import TextoError
+from ..core import registry
+from ..core.errors import TextoError
 
 
 def require(method: Any, power: str, lack: str) -> Any:

@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import storage
-from ..protocols import Progress, TextoError
-from ..settings import parse_settings, settings_of
-from . import editing, outputs, record
+from ..core import memory
+from ..core.errors import TextoError
+from ..core.settings import parse_settings, settings_of
+from ..core.types import Progress
+from ..io import model_files, records
+from . import editing, outputs
 from .console import complain, progress_bar, say, say_json
 from .running import chosen_seed, tell_seed, threads, told_time
 
@@ -58,7 +60,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _planned(options: argparse.Namespace) -> Job:
-    from ..recoloring import joined
+    from ..editing.recoloring import joined
 
     seed = chosen_seed(options)
     settings = _settings(options)
@@ -76,14 +78,14 @@ def _planned(options: argparse.Namespace) -> Job:
         "bits": bits,
         "seed": seed,
         "like": Path(options.like).name,
-        "like_hash": storage.exemplar_hash(other.pixels),
+        "like_hash": model_files.exemplar_hash(other.pixels),
     }
     return Job(settings, picture.pixels, other.pixels, bits, seed, fields, path, figure)
 
 
 def _settings(options: argparse.Namespace) -> Any:
     """The settings from `--set` and the options that have names of their own."""
-    from ..recoloring import Recoloring
+    from ..editing.recoloring import Recoloring
 
     values = parse_settings(Recoloring, options.settings)
     known = settings_of(Recoloring)
@@ -133,7 +135,7 @@ def _check_files(options: argparse.Namespace, path: Path | None, figure: Path | 
 def _check_memory(shape: tuple[int, ...], channels: int) -> None:
     """Raise TextoError where recolouring a picture of `shape` needs more memory than there is."""
     need = shape[0] * shape[1] * channels * _BYTES_PER_VALUE + _BYTES_BESIDES
-    have = outputs.available_memory()
+    have = memory.available()
     if need > have:
         told = [f"{size / 2**30:,.3g} GiB" for size in (need, have)]
         why = f"a picture of {shape[1]}x{shape[0]} needs {told[0]} more, {told[1]} are available"
@@ -141,12 +143,12 @@ def _check_memory(shape: tuple[int, ...], channels: int) -> None:
 
 
 def _made(job: Job, options: argparse.Namespace, progress: Progress) -> Mapping[str, Any]:
-    from ..recoloring import recolored
+    from ..editing.recoloring import recolored
 
     start = time.perf_counter()
     with told_time("recolor", options):
         made = recolored(job.pixels, job.like, job.settings, rng=job.seed, progress=progress)
-    text = {record.KEY: json.dumps(dict(job.fields), sort_keys=True)}
+    text = {records.KEY: json.dumps(dict(job.fields), sort_keys=True)}
     with told_time("write", options):
         outputs.write_picture(made.image, job.path, bits=job.bits, text=text)
     entry = {
@@ -156,7 +158,7 @@ def _made(job: Job, options: argparse.Namespace, progress: Progress) -> Mapping[
         "moments_error": round(made.error, 6),
     }
     if job.figure:
-        from ..recoloring.figure import figure
+        from ..editing.recoloring.figure import figure
 
         title = f"{Path(options.source).name} like {Path(options.like).name}"
         outputs.write_picture(figure(made, title), job.figure, bits=8, text={})

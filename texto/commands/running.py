@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from importlib import import_module
 
-from ..protocols import TextoError
+from ..core.errors import TextoError
 from .console import complain
 from .options.common import MAX_SEED
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..files import replacing
-from ..protocols import Progress, Step, TextoError
+from ..core.errors import TextoError
+from ..core.types import Progress, Step
+from ..io.files import replacing
 from . import outputs, score_table, source
 from .console import progress_bar, say, say_json, write_bytes
 from .running import threads, told_time

@@ -10,12 +10,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import registry, storage
-from ..maps import Stack, stack_of
-from ..protocols import Method, Model, Progress, TextoError, TextoWarning
-from ..settings import parse_settings, settings_of
+from ..core import registry
+from ..core.contract import Method, Model
+from ..core.errors import TextoError, TextoWarning
+from ..core.settings import parse_settings, settings_of
+from ..core.types import Progress
+from ..editing.maps import Stack, stack_of
+from ..io import model_files
+from ..io.records import is_base_name, is_seed
 from .options.common import DEFAULT_METHOD
-from .record import is_base_name, is_seed
 
 # options that are settings of some methods, and what is true of those without
 _OPTIONS = {
@@ -61,7 +64,7 @@ class Source:
 
 def is_model(path: str | os.PathLike) -> bool:
     """Whether `path` is, or at least claims to be, a model file."""
-    return storage.is_model(path) or Path(path).suffix.lower() == ".safetensors"
+    return model_files.is_model(path) or Path(path).suffix.lower() == ".safetensors"
 
 
 def open_exemplar(
@@ -89,15 +92,15 @@ def opened_exemplar(
         warnings.warn(note, TextoWarning, stacklevel=2)
     names = {
         "exemplar": first.name,
-        "exemplar_hash": storage.exemplar_hash(pixels),
+        "exemplar_hash": model_files.exemplar_hash(pixels),
         "alpha": options.alpha or "refuse",
     }
     return Source(first, method, pixels, bits, None, fit_seed, names, stack, others)
 
 
 def open_picture(path: str | os.PathLike, *, alpha: str | None, max_pixels: int | None) -> Any:
-    """`texto.images.open_image`, with the defaults of that function for what is None."""
-    from ..images import open_image
+    """`texto.io.images.open_image`, with the defaults of that function for what is None."""
+    from ..io.images import open_image
 
     if is_model(path):
         raise TextoError(
@@ -128,14 +131,14 @@ def open_model(
             f"has {stack.channels} channels of {len(stack.maps)} maps, and this takes one picture",
             "give it to 'texto synth', or use it from Python",
         )
-    model = _changed(storage.load(path), options, repeated)
+    model = _changed(model_files.load(path), options, repeated)
     if stack is not None:
         stack.check_method(model.method)
-    stored = storage.inspect(path)
+    stored = model_files.inspect(path)
     exemplar, seed = (stored["notes"].get(key) for key in ("exemplar", "seed"))
     names = {
         "exemplar": exemplar if is_base_name(exemplar) else None,
-        "exemplar_hash": storage.exemplar_hash(model.exemplar),
+        "exemplar_hash": model_files.exemplar_hash(model.exemplar),
         "model": Path(path).name,
         "model_hash": stored["tensors_sha256"],
     }
@@ -165,8 +168,8 @@ def build_method(
 
 
 def made_with(method: Method, *, note: bool = False) -> dict[str, Any]:
-    """`storage.made_with`; with `note`, random weights are told of."""
-    found = storage.made_with(method)
+    """`model_files.made_with`; with `note`, random weights are told of."""
+    found = model_files.made_with(method)
     if note and found.get("random_layers"):
         warnings.warn(
             f"random weights in the layers {found['random_layers']} of "
@@ -181,8 +184,8 @@ def weights_of(origin: Source) -> Mapping[str, Any]:
     """`made_with` of what `origin` will run: of a trained model, what its file says."""
     if origin.model is None or not hasattr(origin.method, "train"):
         return made_with(origin.method, note=origin.model is not None)
-    notes = storage.inspect(origin.path)["notes"]
-    return {key: notes[key] for key in storage.MADE_WITH if isinstance(notes.get(key), str)}
+    notes = model_files.inspect(origin.path)["notes"]
+    return {key: notes[key] for key in model_files.MADE_WITH if isinstance(notes.get(key), str)}
 
 
 def name_in_files(name: str, made: Mapping[str, Any]) -> str:
@@ -193,7 +196,7 @@ def name_in_files(name: str, made: Mapping[str, Any]) -> str:
 def _unless_given(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """The `stored` settings of a picture that are not `given` anew, without paths."""
     rest = {key: value for key, value in stored.items() if key not in given}
-    return storage.without_paths(rest, "the picture")
+    return model_files.without_paths(rest, "the picture")
 
 
 def given_settings(cls: type, options: argparse.Namespace) -> dict[str, Any]:
@@ -237,7 +240,7 @@ def _on_its_device(method: Method) -> Method:
     """`method`; TextoError now, not after the fit, where its device is not here."""
     named = getattr(method, "device", "auto") not in ("auto", "cpu")
     if named and type(method).__module__.startswith("texto."):  # others may not run on FAISS
-        from ..neighbors import resolve_device
+        from ..patches.search import resolve_device
 
         resolve_device(method.device)
     return method

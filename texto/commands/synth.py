@@ -7,8 +7,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ..history import History, training_steps
-from ..protocols import Progress
+from ..core.history import History, training_steps
+from ..core.types import Progress
 from . import curves, outputs
 from .console import progress_bar, say, say_json
 from .running import tell_seed, threads, told_time

@@ -10,10 +10,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import __version__, registry, storage
-from ..protocols import TextoError, TextoWarning
-from . import maps, outputs, record, source
-from .record import Record
+from .. import __version__
+from ..core import registry
+from ..core.errors import TextoError, TextoWarning
+from ..io import model_files, records
+from ..io.records import Record
+from . import maps, outputs, source
 from .running import chosen_seed
 from .values import Size
 
@@ -35,7 +37,7 @@ class Job:
 
 def planned(options: argparse.Namespace) -> Job:
     """The job that `options` describe; TextoError where it could not be done."""
-    repeated = record.read(options.repeat) if options.repeat else None
+    repeated = records.read(options.repeat) if options.repeat else None
     first = first_seed(options, repeated)
     origin = opened(options, repeated, first)
     size = _chosen_size(options, repeated, origin)
@@ -55,7 +57,7 @@ def planned(options: argparse.Namespace) -> Job:
     outputs.check_outputs(written, inputs, force=options.force)
     plan = Record(
         method=name,
-        settings=storage.stored_settings(origin.method),
+        settings=model_files.stored_settings(origin.method),
         size=size,
         seed=first,
         fit_seed=origin.fit_seed,
@@ -79,7 +81,7 @@ def opened(options: argparse.Namespace, repeated: Record | None, seed: int) -> s
     if path is None:
         if repeated is None:
             raise TextoError("EXEMPLAR|MODEL", "is missing", "name a picture or a model")
-        path = record.find_source(repeated, options.repeat)
+        path = records.find_source(repeated, options.repeat)
     if repeated is not None:
         options.alpha = options.alpha or repeated.alpha
         _note_version(repeated)
@@ -110,7 +112,7 @@ def opened(options: argparse.Namespace, repeated: Record | None, seed: int) -> s
 def weights_of(origin: source.Source, repeated: Record | None) -> Mapping[str, Any]:
     """What a record says about the network's weights; TextoError where they are missing."""
     made = source.weights_of(origin)
-    before = {key: getattr(repeated, key, None) for key in storage.MADE_WITH}
+    before = {key: getattr(repeated, key, None) for key in model_files.MADE_WITH}
     if any(before.values()) and before != {key: made.get(key) for key in before}:
         warnings.warn(
             f"the weights {made.get('network_weights')!r} are not those of the picture, "
@@ -123,8 +125,8 @@ def weights_of(origin: source.Source, repeated: Record | None) -> Mapping[str, A
 
 def _same_origin(origin: source.Source, repeated: Record) -> bool:
     """Whether `origin` gives the model that the picture to repeat was made from."""
-    if origin.stack and repeated.stack:  # weights may be others, as settings may
-        hashes = [[each.sha256 for each in stack.maps] for stack in (origin.stack, repeated.stack)]
+    if origin.stack and repeated.layout:  # weights may be others, as settings may
+        hashes = [[each.sha256 for each in stack.maps] for stack in (origin.stack, repeated.layout)]
         if hashes[0] != hashes[1]:
             return False
     elif origin.names["exemplar_hash"] != repeated.exemplar_hash:

@@ -10,10 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import registry
-from ..history import History
-from ..protocols import Inpaints, Progress, TextoError
-from . import editing, outputs, powers, record, source
+from ..core import registry
+from ..core.contract import Inpaints
+from ..core.errors import TextoError
+from ..core.history import History
+from ..core.types import Progress
+from ..io import records
+from . import editing, outputs, powers, source
 from .console import complain, progress_bar, say, say_json
 from .running import chosen_seed, tell_seed, threads, told_time
 
@@ -40,7 +43,7 @@ class Job:
 
 def run(options: argparse.Namespace) -> None:
     """Check everything, then make the picture seamless, once for each seed."""
-    from ..tiling import bands
+    from ..editing.tiling import bands
 
     job = _planned(options)
     share = float(bands(job.pixels.shape, job.axis, job.width).mean())
@@ -64,7 +67,7 @@ def preview_of(path: Path) -> Path:
 
 
 def _planned(options: argparse.Namespace) -> Job:
-    from ..tiling import band_width
+    from ..editing.tiling import band_width
 
     first = chosen_seed(options, options.num)
     name, method = _method(options)
@@ -109,7 +112,7 @@ def _check_outputs(options: argparse.Namespace, paths: list[Path | None], pictur
 def _made(
     job: Job, seed: int, options: argparse.Namespace, progress: Progress
 ) -> Mapping[str, Any]:
-    from ..tiling import seam, tile
+    from ..editing.tiling import seam, tile
 
     start = time.perf_counter()
     history = History(progress)
@@ -117,7 +120,7 @@ def _made(
         image = tile(
             job.pixels, job.method, axis=job.axis, width=job.width, rng=seed, progress=history
         )
-    text = {record.KEY: json.dumps({**job.fields, "seed": seed}, sort_keys=True)}
+    text = {records.KEY: json.dumps({**job.fields, "seed": seed}, sort_keys=True)}
     path = job.paths[seed]
     outputs.write_picture(image, path, bits=job.bits, text={**text, **history.text()})
     entry = {"path": str(path), "size": job.fields["size"], "seed": seed}
@@ -143,7 +146,7 @@ def _write_preview(job: Job, image: Any, path: Path, seed: int) -> Path:
 
     width, height = job.fields["size"]
     fields = {**job.fields, "seed": seed, "size": [2 * width, 2 * height], "preview": "2x2"}
-    text = {record.KEY: json.dumps(fields, sort_keys=True)}
+    text = {records.KEY: json.dumps(fields, sort_keys=True)}
     preview = preview_of(path)
     outputs.write_picture(np.tile(image, (2, 2, 1)), preview, bits=min(16, job.bits), text=text)
     return preview

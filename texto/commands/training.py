@@ -9,11 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .. import checkpoint, processes, registry
-from ..files import check_writable
-from ..protocols import Model, Progress, TextoError, TextoWarning
+from ..core import processes, registry
+from ..core.contract import Model
+from ..core.errors import TextoError, TextoWarning
+from ..core.types import Progress
+from ..io import checkpoints
+from ..io.files import check_writable
+from ..io.records import is_seed
 from . import outputs, powers
-from .record import is_seed
 from .running import chosen_seed
 from .signals import Interrupted
 
@@ -29,7 +32,7 @@ def seed_of(options: argparse.Namespace) -> int:
         if getattr(options, name) and options.checkpoint is None:
             raise TextoError(f"--{name}", "goes with --checkpoint only", "name the file with it")
     if options.resume and os.path.lexists(options.checkpoint):
-        run = checkpoint.read_about(options.checkpoint).get("run")
+        run = checkpoints.read_about(options.checkpoint).get("run")
         stored = run.get("seed") if isinstance(run, dict) else None
         if options.seed is None and is_seed(stored):
             options.seed = stored

@@ -8,10 +8,10 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
-from ..protocols import TextoError
+from ..core.errors import TextoError
 from .console import one_line, progress_bar, say, say_json
 
-_MODULE = "neural.weights"  # by its name only: texto imports nothing of neural
+_MODULE = "neural.runtime.weights"  # by its name only: texto imports nothing of neural
 _USUAL = ("vgg19", "inception_v3")  # the others serve special scores
 
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..protocols import TextoError
+from ..core.errors import TextoError
 from . import asked as asking
-from . import run as running
+from . import running
 from .exemplars import Opened, Size, named, open_exemplars
 from .results import Results
 

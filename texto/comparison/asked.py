@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .. import registry
-from ..protocols import TextoError
+from ..core import registry
+from ..core.errors import TextoError
 from . import store
 from .results import Entry
 

@@ -21,8 +21,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import backends
-from ..protocols import TextoError
+from ..core.errors import TextoError
+from ..transport import pot_import
 from .measure import import_clock, peak_bytes, threads, versions
 
 JOB, PIXELS, PICTURE, RESULT = "job.json", "exemplar.npy", "picture.png", "result.json"
@@ -39,7 +39,7 @@ def main(place: str) -> None:
     folder = Path(place)
     threading.Thread(target=_end_with_the_starter, args=(folder,), daemon=True).start()
     job = json.loads((folder / JOB).read_bytes())
-    backends.keep_out()
+    pot_import.keep_out()
     _limit_to(job.get("cores"))
     result = {"run": _run, "floor": _floor, "probe": _probe}[job["kind"]](folder, job)
     temporary = folder / f"{RESULT}.part"
@@ -58,10 +58,10 @@ def _run(folder: Path, job: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _made(folder: Path, job: Mapping[str, Any], method: Any) -> dict[str, Any]:
-    from .. import storage
-    from ..history import History, training_steps
-    from ..images import read_image
-    from ..protocols import as_image
+    from ..core.history import History, training_steps
+    from ..core.types import as_image
+    from ..io import model_files
+    from ..io.images import read_image
 
     exemplar, seed, history = _exemplar(folder), job["seed"], History()
     width, height = job["size"]
@@ -76,7 +76,7 @@ def _made(folder: Path, job: Mapping[str, Any], method: Any) -> dict[str, Any]:
     picture = as_image(picture, "result")
     if picture.shape != (height, width, exemplar.shape[2]):
         raise TextoError("result", f"has shape {picture.shape}", "correct the method")
-    stated = storage.made_with(method)
+    stated = model_files.made_with(method)
     _write(folder / PICTURE, picture, job, method, stated)
     written = read_image(folder / PICTURE)
     return {
@@ -121,13 +121,13 @@ def _probed(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _parsed(entry: Mapping[str, Any]) -> dict[str, Any]:
-    from ..settings import parse_settings
+    from ..core.settings import parse_settings
 
     return parse_settings(_class(entry["method"]), entry["pairs"]) if entry["pairs"] else {}
 
 
 def _class(name: str) -> type:
-    from .. import registry
+    from ..core import registry
 
     if name not in registry.names():
         raise Unavailable(f"there is no method {name!r} here")
@@ -136,7 +136,7 @@ def _class(name: str) -> type:
 
 def _method(name: str, settings: Mapping[str, Any]) -> Any:
     """The method with its settings checked; Unavailable where it says that it cannot run."""
-    from ..settings import settings_of
+    from ..core.settings import settings_of
 
     cls = _class(name)
     known = settings_of(cls)
@@ -204,7 +204,7 @@ def _write(
 ) -> None:
     """The picture with the record that 'texto synth --from' reads."""
     from .. import __version__
-    from ..images import write_image
+    from ..io.images import write_image
 
     record = {
         **job["record"],
@@ -222,9 +222,9 @@ def _write(
 
 def _settings(method: Any) -> dict[str, Any]:
     """All settings; what JSON cannot hold is told in words."""
-    from .. import storage
+    from ..io import model_files
 
-    values = storage.stored_settings(method)
+    values = model_files.stored_settings(method)
     plain = (bool, int, float, str, type(None))
     return {key: v if isinstance(v, plain) else repr(v) for key, v in values.items()}
 

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ..protocols import TextoError
+from ..core.errors import TextoError
 from .local import Work
 from .machine import cores
 from .process import Outcome, execute

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..protocols import TextoError, as_image
+from ..core.errors import TextoError
+from ..core.types import as_image
 from . import store
 from .results import EXEMPLARS, Exemplar
 
@@ -29,7 +30,7 @@ def open_exemplars(
     paths: Sequence[str | os.PathLike], *, alpha: str | None = None, max_pixels: int | None = None
 ) -> list[Opened]:
     """The pictures at `paths` under distinct names made of their stems."""
-    from ..images import open_image
+    from ..io.images import open_image
 
     given = {"alpha": alpha, "max_pixels": max_pixels}
     given = {key: value for key, value in given.items() if value is not None}
@@ -52,7 +53,7 @@ def named(exemplars: Mapping[str, Any]) -> list[Opened]:
 
 def distinct(opened: Sequence[Opened]) -> Sequence[Opened]:
     """`opened`; TextoError where two are the same, or one is no picture that a file can hold."""
-    from ..storage import exemplar_hash
+    from ..io.model_files import exemplar_hash
 
     seen: dict[str, str] = {}
     for each in opened:
@@ -71,7 +72,7 @@ def distinct(opened: Sequence[Opened]) -> Sequence[Opened]:
 
 def described(each: Opened, size: Size) -> Exemplar:
     """What the comparison keeps of it, for results of `size`."""
-    from ..storage import exemplar_hash
+    from ..io.model_files import exemplar_hash
 
     height, width = each.pixels.shape[:2]
     return Exemplar(

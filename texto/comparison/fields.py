@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
-from ..protocols import TextoError
+from ..core.errors import TextoError
 
 
 class Checked:

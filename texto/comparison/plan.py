@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..protocols import TextoError
+from ..core.errors import TextoError
 from . import store
-from .results import FORMAT, PLAN, Entry, Exemplar, read_json, to_bytes
+from .results import FORMAT, PLAN, Entry, Exemplar, Results, read_json, to_bytes
 
 _WORDS = {
     "texto": "the version of texto",
@@ -138,6 +138,31 @@ def read(folder: Path) -> Plan:
         if isinstance(error, TextoError):
             raise
         raise TextoError(what, f"its {PLAN} is damaged", "start anew with --force") from error
+
+
+def load(folder: str | Path) -> Results:
+    """The comparison in `folder`, finished or not; TextoError where there is none."""
+    return results(read(Path(folder)))
+
+
+def results(plan: Plan) -> Results:
+    """What is in the plan's folder so far."""
+    found = (store.saved_cell(plan.folder, *key) for key in plan.runs())
+    floors = {each.name: store.saved_floor(plan.folder, each.name) for each in plan.exemplars}
+    sizes = {each.result_size for each in plan.exemplars}
+    return Results(
+        folder=plan.folder,
+        title=plan.title,
+        size=sizes.pop() if len(sizes) == 1 else None,
+        seeds=plan.seeds,
+        entries=plan.entries,
+        exemplars=plan.exemplars,
+        columns=plan.columns,
+        floors={name: scores for name, scores in floors.items() if scores is not None},
+        cells=tuple(cell for cell in found if cell is not None),
+        machine=plan.machine,
+        created=plan.created,
+    )
 
 
 def opened(plan: Plan, *, force: bool) -> Plan:

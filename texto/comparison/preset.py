@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..protocols import TextoError
+from ..core.errors import TextoError
 from .asked import Asked, checked
 
 _MAX_BYTES = 2**20

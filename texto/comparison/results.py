@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ..protocols import TextoError
+from ..core.errors import TextoError
 from . import fields
 
 PLAN, EXEMPLARS, RUNS, FLOORS = "plan.json", "exemplars", "runs", "floors"
@@ -232,13 +232,6 @@ class Results:
             if value is not None:
                 found[seed] = value
         return found
-
-
-def load(folder: str | Path) -> Results:
-    """The comparison in `folder`, finished or not; TextoError where there is none."""
-    from . import plan, store
-
-    return store.results(plan.read(Path(folder)))
 
 
 def read_json(path: Path, what: str) -> Any:

@@ -6,14 +6,11 @@ import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..files import replacing
-from ..protocols import TextoError
-from .results import EXEMPLARS, FLOORS, PLAN, RUNS, Cell, Results, read_json, to_bytes
-
-if TYPE_CHECKING:
-    from .plan import Plan
+from ..core.errors import TextoError
+from ..io.files import replacing
+from .results import EXEMPLARS, FLOORS, PLAN, RUNS, Cell, read_json, to_bytes
 
 GRID, TABLE, REPORT = "grid.png", "scores.csv", "report.html"
 OUTPUTS = (GRID, TABLE, REPORT)
@@ -84,23 +81,3 @@ def clear(folder: Path) -> None:
         shutil.rmtree(folder / name, ignore_errors=True)
     for name in (*OUTPUTS, PLAN):
         (folder / name).unlink(missing_ok=True)
-
-
-def results(plan: Plan) -> Results:
-    """What is in the plan's folder so far."""
-    found = (saved_cell(plan.folder, *key) for key in plan.runs())
-    floors = {each.name: saved_floor(plan.folder, each.name) for each in plan.exemplars}
-    sizes = {each.result_size for each in plan.exemplars}
-    return Results(
-        folder=plan.folder,
-        title=plan.title,
-        size=sizes.pop() if len(sizes) == 1 else None,
-        seeds=plan.seeds,
-        entries=plan.entries,
-        exemplars=plan.exemplars,
-        columns=plan.columns,
-        floors={name: scores for name, scores in floors.items() if scores is not None},
-        cells=tuple(cell for cell in found if cell is not None),
-        machine=plan.machine,
-        created=plan.created,
-    )

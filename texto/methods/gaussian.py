@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import only, take
-from ..conditional import conditional_fill
-from ..inpainting.levels import as_holed
-from ..masks import as_sources
-from ..noise import gaussian_field, texton
-from ..protocols import Progress, Rng, Step, as_image, as_shape, generator, silent
-from ..settings import PERIODIC, check_settings, tileable_setting
+from ..core.settings import PERIODIC, check_settings, tileable_setting
+from ..core.state import only, take
+from ..core.types import Progress, Rng, Step, as_image, as_shape, generator, silent
+from ..patches.masks import as_sources
+from ..patches.noise import gaussian_field, texton
+from ..steps.conditional import conditional_fill
+from ..steps.inpainting.levels import as_holed
 
 
 @dataclass(frozen=True)

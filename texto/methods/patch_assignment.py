@@ -8,25 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import only, take
-from ..finish import finish
-from ..neighbors import resolve_device
-from ..noise import field_like
-from ..patch_level import PatchLevel, leading_patch_level
-from ..patches import Grid, extract_at, grid
-from ..protocols import (
-    Progress,
-    Rng,
-    Step,
-    TextoError,
-    as_image,
-    as_shape,
-    generator,
-    silent,
-)
-from ..pyramid import fitting_sizes, pyramid
-from ..recompose import recompose, recompose_finer
-from ..settings import (
+from ..core.errors import TextoError
+from ..core.settings import (
     PERIODIC,
     check_settings,
     device_setting,
@@ -34,7 +17,16 @@ from ..settings import (
     setting,
     tileable_setting,
 )
-from ..threads import single_blas
+from ..core.state import only, take
+from ..core.threads import single_blas
+from ..core.types import Progress, Rng, Step, as_image, as_shape, generator, silent
+from ..patches.database import PatchLevel, leading_patch_level
+from ..patches.extraction import Grid, extract_at, grid
+from ..patches.noise import field_like
+from ..patches.pyramid import fitting_sizes, pyramid
+from ..patches.recompose import recompose, recompose_finer
+from ..patches.search import resolve_device
+from ..steps.finish import finish
 from ..transport.plan import (
     entropic_potentials,
     extended_potential,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..protocols import TextoError, as_image, generator
+from ..core.errors import TextoError
+from ..core.types import as_image, generator
 from .pictures import check_channels
 from .table import Column, Measure, chosen
 

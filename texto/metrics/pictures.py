@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..protocols import TextoError, as_image
+from ..core.errors import TextoError
+from ..core.types import as_image
 
 
 def checked_result(result: np.ndarray, exemplar: np.ndarray, smallest: int) -> np.ndarray:

@@ -6,8 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
-from ..neighbors import Neighbors
-from ..threads import mapped, single_blas
+from ..core.threads import mapped, single_blas
+from ..patches.search import Neighbors
 
 _ROWS, _COLUMNS = 256, 2048  # a tile of bounds: 2 MiB
 _SEED_AXES = 12

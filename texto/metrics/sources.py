@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..patches import Grid, all_corners, extract, extract_at, grid
-from ..protocols import as_image
-from ..threads import mapped, single_blas
+from ..core.threads import mapped, single_blas
+from ..core.types import as_image
+from ..patches.extraction import Grid, all_corners, extract, extract_at, grid
 from .pictures import checked_result
 from .pruned_search import PrunedSearch
 

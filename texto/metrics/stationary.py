@@ -8,7 +8,8 @@ import numpy as np
 import scipy.fft
 import scipy.ndimage
 
-from ..protocols import TextoError, as_image
+from ..core.errors import TextoError
+from ..core.types import as_image
 
 BINS = 47  # radial frequencies of `spectrum`
 POWER_FLOOR = 1e-8

@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..protocols import TextoError
+from ..core.errors import TextoError
 from .sources import SIZE, Copied, Originality
 from .stationary import BINS, SMALLEST_SIDE, Autocorrelation, Spectrum
 from .transport_scores import N_LEVELS, SLICED_SIZE, PatchTransport, SlicedTransport

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..patches import all_corners, extract_at
-from ..protocols import Rng, as_image, generator
-from ..pyramid import pyramid
-from ..threads import mapped, single_blas
+from ..core.threads import mapped, single_blas
+from ..core.types import Rng, as_image, generator
+from ..patches.extraction import all_corners, extract_at
+from ..patches.pyramid import pyramid
 from ..transport.plan import exact_cost
 from .pictures import checked_result
 

@@ -12,9 +12,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..gmm import GaussianMixture
 from .gaussian import matrix_power, monge_matrices
 from .gmm_map import GmmPlan, gmm_plan
+from .mixture import GaussianMixture
 
 FIXED_POINT = 50  # steps at most; far fewer are needed
 CLOSE = 1e-9  # relative change at which the fixed point has been reached

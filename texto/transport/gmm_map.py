@@ -10,8 +10,8 @@ from functools import cached_property
 
 import numpy as np
 
-from ..gmm import GaussianMixture
 from .gaussian import bures_cost, monge_matrices
+from .mixture import GaussianMixture
 from .plan import exact_plan
 
 

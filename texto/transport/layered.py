@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..threads import mapped
+from ..core.threads import mapped
 from .semidual import (
     CHECK_SAMPLES,
     CHECKS,

@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from ..backends import pot
+from .pot_import import pot
 
 ITERATIONS = 2_000_000
 BLOCK = 1 << 21  # costs in memory at a time where a row suffices

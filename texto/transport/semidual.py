@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..neighbors import Neighbors
+from ..patches.search import Neighbors
 
 Sampler = Callable[[int], np.ndarray]
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from ...core.choices import ALPHAS, MAX_SEED
 from ..values import Integer, Size, device
 
 DEFAULT_METHOD = "textogmm"
-MAX_SEED = 2**32 - 1
-ALPHA = ("refuse", "ignore", "white")
 AXES = ("x", "y", "xy")
 
 
@@ -111,8 +110,8 @@ def picture_options(parser):
     """How pictures are opened."""
     parser.add_argument(
         "--alpha",
-        choices=ALPHA,
-        metavar="|".join(ALPHA),
+        choices=ALPHAS,
+        metavar="|".join(ALPHAS),
         help="what to do with a transparent picture (default: refuse)",
     )
     parser.add_argument(

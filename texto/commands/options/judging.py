@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import re
 
+from ...core.choices import MAX_SEED
 from ..values import Integer, Size
-from .common import MAX_SEED, output_options, picture_options, run_options
+from .common import output_options, picture_options, run_options
 
 N_DRAWS = 2
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from .common import (
-    DEFAULT_METHOD,
-    talk_options,
-)
+from .common import DEFAULT_METHOD, talk_options
 
 
 def add_info(commands):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .common import talk_options
 
 ACTIONS = ("list", "download", "path")
-NETWORKS = ("vgg19", "inception_v3", "fid_inception")  # as in neural.weights
+NETWORKS = ("vgg19", "inception_v3", "fid_inception")  # as in neural.runtime.weights
 
 
 def add_weights(commands):

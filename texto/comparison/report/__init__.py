@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ...files import replacing
+from ...io.files import replacing
 from ..results import Results
 from .facts import summary
 from .pictures import strips

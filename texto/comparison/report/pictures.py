@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...images import open_image
-from ...protocols import TextoError
+from ...core.errors import TextoError
+from ...io.images import open_image
 from ..results import Cell, Entry, Exemplar, Results
 from .facts import Facts, exemplar_facts, run_facts
 
@@ -67,7 +67,7 @@ def embedded(path: Path) -> Embedded:
 
     Raises TextoError where it cannot be read.
     """
-    from ...codecs import encode
+    from ...io.codecs import encode
 
     picture = open_image(path, alpha="ignore")
     height, width = picture.pixels.shape[:2]

@@ -1,0 +1,129 @@
+"""Mixed models of methods on pixels: pictures that minimise a weighted sum of losses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from texto.core.contract import Model
+from texto.core.errors import TextoError
+from texto.core.state import check_probabilities, only, take
+from texto.core.types import Progress, Rng, as_shape, generator, silent
+from texto.steps.mixing.ingredients import (
+    ingredients,
+    mixed_state,
+    normalised,
+    pure_model,
+    pure_pair,
+)
+from texto.steps.mixing.zones import NODES, along, resized
+
+
+@dataclass(frozen=True, eq=False)
+class MixedPictureModel:
+    """A texture between `exemplars` (H_i, W_i, C) at `weights` (r,), all > 0, summing to one."""
+
+    method: Any
+    exemplars: tuple[np.ndarray, ...]
+    weights: np.ndarray
+
+    @property
+    def exemplar(self) -> np.ndarray:
+        """The first exemplar: the one picture that every model shows."""
+        return self.exemplars[0]
+
+    def synthesize(
+        self, shape: tuple[int, int], *, rng: Rng = None, progress: Progress = silent
+    ) -> np.ndarray:
+        """New texture (height, width, C) float32 in [0, 1], of any size.
+
+        As a pure model does; the loss of a step is the weighted sum. Cost: r times that of a
+        pure synthesis.
+        """
+        from ...steps.synthesis import synthesise
+
+        rng, shape = generator(rng), as_shape(shape)
+        return synthesise(
+            self.method, self.exemplars, shape, weights=self.weights, rng=rng, progress=progress
+        )
+
+    def state(self) -> dict[str, np.ndarray]:
+        """The exemplars and their weights."""
+        return mixed_state(self.exemplars, self.weights)
+
+
+def mix(method: Any, models: Sequence[Model], weights: Sequence[float]) -> Model:
+    """The model between `models` at `weights`: its pictures minimise the weighted sum of losses.
+
+    For losses of transport, features go to the Wasserstein barycentre of the exemplars'. Nothing
+    is computed here. A mixed model counts as its ingredients; equal exemplars count as one;
+    where one has all the weight the result is its pure model. Raises TextoError for models of
+    other methods, for weights that are not >= 0 with sum 1, and for channels that differ.
+    """
+    parts = ingredients(method, models, weights)
+    if len(parts) == 1:
+        return pure_model(method, parts[0])
+    exemplars = tuple(method.checked(part.exemplar, "exemplar") for part in parts)
+    return MixedPictureModel(method, exemplars, normalised(parts))
+
+
+def mix_along(
+    method: Any,
+    models: Sequence[Model],
+    weight_map: np.ndarray,
+    shape: tuple[int, int],
+    *,
+    rng: Rng = None,
+    progress: Progress = silent,
+) -> np.ndarray:
+    """Texture (height, width, C) whose mix of two pure `models` follows `weight_map` (H, W).
+
+    0 is the first model's texture, 1 the second's; the map is resized to `shape` = (height,
+    width) and eased twice, see `texto.steps.mixing.zones.along`, to weights w_k(x). The picture u
+    minimises
+
+        F(u) = sum_k W_k OT(mu_k, nu_k),   mu_k = sum_i w_k(x_i) delta_{f_i(u)} / sum_i w_k(x_i)
+
+    with the features f_i(u) at the places x_i, those of exemplar k as nu_k, and W_k the mean of
+    w_k: a feature counts in the transport to either texture as the map says, and pulls at its
+    pixels as much. In a step it takes part with that chance. Where the picture does not repeat,
+    the map finds back to where it began beyond the border. Raises TextoError as `mix` does, for
+    other than two models and for mixed ones. Cost: about that of two pure syntheses.
+    """
+    # Eased twice: a barycentre is far from both textures soon, the outer quarters must not be.
+    values = along(along(weight_map).values / (NODES - 1)).values / (NODES - 1)
+    rng, shape = generator(rng), as_shape(shape)
+    parts = pure_pair(method, models)
+    second = resized(values, shape)
+    maps = (1 - second, second)
+    if len(parts) == 2:  # else both are of one exemplar
+        parts = [part for part, weights in zip(parts, maps, strict=True) if weights.any()]
+    if len(parts) == 1:
+        return pure_model(method, parts[0]).synthesize(shape, rng=rng, progress=progress)
+    from ...steps.synthesis import synthesise
+
+    exemplars = [method.checked(part.exemplar, "exemplar") for part in parts]
+    return synthesise(method, exemplars, shape, weights=maps, rng=rng, progress=progress)
+
+
+def restore(method: Any, state: Mapping[str, Any]) -> MixedPictureModel:
+    """The mixed model whose `state()` is `state`; TextoError where the arrays make no sense."""
+    weights = take(state, "mix.weights", shape=(None,), dtype=np.float64)
+    check_probabilities(weights, "mix.weights")
+    if len(weights) < 2 or weights.min() <= 0:
+        raise TextoError("tensor 'mix.weights'", "is not of a mix", "mix the models again")
+    names = ["exemplar", *(f"mix.exemplar{number}" for number in range(1, len(weights)))]
+    only(state, ["mix.weights", *names])
+    exemplars = [
+        method.checked(
+            take(state, name, shape=(None, None, None), dtype=np.float32), f"tensor {name!r}"
+        )
+        for name in names
+    ]
+    for name, exemplar in zip(names, exemplars, strict=True):
+        if exemplar.shape[2] != exemplars[0].shape[2]:
+            raise TextoError(f"tensor {name!r}", "has other channels", "mix the models again")
+    return MixedPictureModel(method, tuple(exemplars), weights)

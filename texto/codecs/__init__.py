@@ -1,1 +1,0 @@
-"""Decoders and encoders of picture formats, over bytes and open streams, for `texto.images`."""

@@ -1,0 +1,185 @@
+"""Hyper-parameters as dataclass fields that know their range, their help and their stage.
+
+A method declares `patch_size: int = setting(8, "side of a patch in pixels", low=1)`, calls
+`check_settings(self)` in `__post_init__`, and gets validation, `texto methods NAME` and
+`--set key=value` from that one line.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+from types import NoneType
+from typing import Any, Literal, get_args, get_type_hints
+
+from .errors import TextoError
+
+PERIODIC = {  # the values of the setting `tileable`, as (vertically, horizontally)
+    "none": (False, False),
+    "x": (False, True),
+    "y": (True, False),
+    "xy": (True, True),
+}
+_TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """One hyper-parameter: its name, type, default, range, help and the stage that reads it."""
+
+    name: str
+    kind: type
+    optional: bool
+    default: Any
+    help: str
+    low: float | None
+    high: float | None
+    choices: tuple[str, ...]
+    stage: Literal["fit", "synthesis"]
+
+    @property
+    def range(self) -> str:
+        """The values allowed, in words."""
+        if self.choices:
+            words = " | ".join(self.choices)
+        elif self.kind is bool:
+            words = "true | false"
+        elif self.kind is str:
+            words = "text"
+        else:
+            words = "an integer" if self.kind is int else "a number"
+            if self.low is not None and self.high is not None:
+                words += f" from {self.low:g} to {self.high:g}"
+            elif self.low is not None:
+                words += f", at least {self.low:g}"
+            elif self.high is not None:
+                words += f", at most {self.high:g}"
+        return words + (" | none" if self.optional else "")
+
+    def accepts(self, value: Any) -> bool:
+        """Whether `value` has the right type and lies in the range."""
+        if value is None:
+            return self.optional
+        whole = self.kind is float and type(value) is int
+        if type(value) is not self.kind and not whole:
+            return False
+        if self.choices:
+            return value in self.choices
+        if self.kind in (int, float):
+            low = -math.inf if self.low is None else self.low
+            high = math.inf if self.high is None else self.high
+            return low <= value <= high and abs(value) < math.inf
+        return True
+
+    def parse(self, text: str) -> Any:
+        """The value written as `text` on the command line; TextoError if it is not allowed."""
+        word = text.strip().lower()
+        value: Any = text.strip()
+        try:
+            if self.optional and word in ("none", "auto"):
+                value = None
+            elif self.kind is bool and word in _TRUE | _FALSE:
+                value = word in _TRUE
+            elif self.kind in (int, float):
+                value = self.kind(text)
+        except (ValueError, OverflowError):
+            pass
+        return self.check(value)
+
+    def check(self, value: Any) -> Any:
+        """`value` itself; TextoError if it is not allowed."""
+        if not self.accepts(value):
+            raise TextoError(
+                self.name, f"must be {self.range}, got {value!r}", f"the default is {self.default}"
+            )
+        return value
+
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+    stage: Literal["fit", "synthesis"] = "fit",
+) -> Any:
+    """A dataclass field for a hyper-parameter.
+
+    `stage="synthesis"` marks a setting that a fitted model may still change.
+    """
+    return dataclasses.field(
+        default=default,
+        metadata={"help": help, "low": low, "high": high, "choices": choices, "stage": stage},
+    )
+
+
+def tileable_setting() -> Any:
+    """The setting `tileable` of every method; PERIODIC tells what its values mean."""
+    return setting(
+        "none",
+        "axes along which the texture repeats without a seam",
+        choices=tuple(PERIODIC),
+        stage="synthesis",
+    )
+
+
+def finish_setting(default: str = "none") -> Any:
+    """The setting `finish` of every method that averages patches."""
+    return setting(
+        default,
+        "finishing pass against the blur of averaging; none: the published form",
+        choices=("sliced", "none"),
+        stage="synthesis",
+    )
+
+
+def device_setting() -> Any:
+    """The setting `device` of every method that searches neighbours."""
+    return setting(
+        "auto", "where neighbours are searched: auto, cpu, cuda or cuda:i", stage="synthesis"
+    )
+
+
+def settings_of(method: Any) -> dict[str, Setting]:
+    """All settings of a method (class or instance), by name, in the order of declaration."""
+    cls = method if isinstance(method, type) else type(method)
+    hints = get_type_hints(cls)
+    found = {}
+    for field in dataclasses.fields(cls):
+        kinds = [kind for kind in get_args(hints[field.name]) if kind is not NoneType]
+        found[field.name] = Setting(
+            name=field.name,
+            kind=kinds[0] if kinds else hints[field.name],
+            optional=NoneType in get_args(hints[field.name]),
+            default=field.default,
+            **field.metadata,
+        )
+    return found
+
+
+def check_settings(method: Any) -> None:
+    """Raise TextoError for the first setting of `method` that is out of range."""
+    for name, known in settings_of(method).items():
+        known.check(getattr(method, name))
+
+
+def parse_settings(method: type, pairs: list[str]) -> dict[str, Any]:
+    """Values for `key=value` texts, in the types of `method`'s fields."""
+    known = settings_of(method)
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        key = key.strip().replace("-", "_")
+        if not equals:
+            raise TextoError(f"--set {pair!r}", "has no '='", "write it as key=value")
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=3) or list(known)
+            raise TextoError(
+                f"--set {key!r}", "is no setting of this method", f"did you mean {', '.join(near)}?"
+            )
+        if key in values:
+            raise TextoError(f"--set {key}", "is given twice", "give it once")
+        values[key] = known[key].parse(text)
+    return values

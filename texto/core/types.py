@@ -1,0 +1,73 @@
+"""The few types that all modules pass around, and the checks of what users give for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .choices import MAX_SEED
+from .errors import TextoError
+
+Rng = int | np.random.Generator | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of progress: `iteration` of `total` in `stage`, at pyramid `level` (0 = finest)."""
+
+    stage: str
+    level: int
+    iteration: int
+    total: int
+    loss: float | None = None
+
+
+Progress = Callable[[Step], None]
+
+
+def silent(step: Step) -> None:
+    """The progress callback that reports nothing."""
+
+
+def generator(rng: Rng) -> np.random.Generator:
+    """A `numpy.random.Generator` from an int seed, a generator (returned as it is) or None."""
+    if isinstance(rng, np.random.Generator):
+        return rng
+    if rng is not None and not 0 <= rng <= MAX_SEED:
+        raise TextoError("seed", f"must be from 0 to {MAX_SEED}, got {rng}", "choose another seed")
+    return np.random.default_rng(rng)
+
+
+def as_image(image: np.ndarray, what: str = "exemplar", *, smallest: int = 1) -> np.ndarray:
+    """`image` as a contiguous (H, W, C) float32 array in [0, 1]; (H, W) becomes (H, W, 1).
+
+    Raises TextoError for other shapes, values that are not finite or not in [0, 1], and sides
+    shorter than `smallest` pixels.
+    """
+    pixels = np.asarray(image)
+    if pixels.ndim == 2:
+        pixels = pixels[:, :, None]
+    if pixels.ndim != 3 or pixels.shape[2] < 1:
+        raise TextoError(what, f"has shape {pixels.shape}", "give an array (H, W, C)")
+    if not np.issubdtype(pixels.dtype, np.floating):
+        raise TextoError(what, f"holds {pixels.dtype} values", "scale it to float32 in [0, 1]")
+    if min(pixels.shape[:2]) < smallest:
+        size = f"{pixels.shape[1]}x{pixels.shape[0]}"
+        raise TextoError(
+            what,
+            f"is {size}, smaller than the {smallest} pixels a side that these settings need",
+            "give a larger picture, or lower patch_size or n_levels",
+        )
+    if not np.isfinite(pixels).all() or pixels.min() < 0 or pixels.max() > 1:
+        raise TextoError(what, "has values outside [0, 1]", "scale it to [0, 1]")
+    return np.ascontiguousarray(pixels, dtype=np.float32)
+
+
+def as_shape(shape: tuple[int, int]) -> tuple[int, int]:
+    """`shape` as (height, width) in whole pixels; TextoError unless both are at least 1."""
+    height, width = (int(side) for side in shape)
+    if min(height, width) < 1 or (height, width) != tuple(shape):
+        raise TextoError("size", f"is {shape}", "give two whole numbers of at least 1 pixel")
+    return height, width

@@ -1,0 +1,103 @@
+"""The bands round the seams of a picture, and how strong a seam is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...core.errors import TextoError
+from ...core.settings import PERIODIC
+
+SHARE = 4  # a band is so many times narrower than the shorter side,
+WIDEST = 128  # and no wider than this in pixels
+USUAL = 0.9  # quantile of a picture's lines up to which its wrap line is like others
+
+
+@dataclass(frozen=True)
+class Band:
+    """`width` pixels round the line before pixel `line` of `axis`, 0 (rows) or 1 (columns)."""
+
+    axis: int
+    line: int
+    width: int
+
+    def places(self, side: int) -> np.ndarray:
+        """(width,): the pixels of the axis, which is circular, from one edge to the other."""
+        return (self.line - self.width // 2 + np.arange(self.width)) % side
+
+    def mask(self, shape: tuple[int, ...]) -> np.ndarray:
+        """(H, W) bool: the band in a picture of `shape` (H, W, ...)."""
+        inside = np.zeros(shape[self.axis], bool)
+        inside[self.places(len(inside))] = True
+        return np.broadcast_to(np.expand_dims(inside, 1 - self.axis), shape[:2])
+
+
+def seam_bands(axis: str, width: int) -> list[Band]:
+    """The bands round the seams along `axis`, columns first."""
+    rows, columns = PERIODIC[axis]
+    return [Band(number, 0, width) for number, asked in ((1, columns), (0, rows)) if asked]
+
+
+def band_width(shape: tuple[int, ...], axis: str = "xy", width: int | None = None) -> int:
+    """The width in pixels of the bands for a picture of `shape` (H, W, ...).
+
+    None: a quarter of the shorter side, at most 128. At least half of the picture stays outside
+    the bands. Raises TextoError for more, for less than 2, and for pictures with no room.
+    """
+    if axis not in PERIODIC or axis == "none":
+        raise TextoError("axis", f"is {axis!r}", "choose from x, y, xy")
+    height, across = shape[:2]
+    size = f"{across}x{height}"
+    most = _widest(height, across, axis)
+    if most < 2:
+        raise TextoError("image", f"is {size}, too small for a band of 2 pixels", "give a larger")
+    if width is None:
+        return max(2, min(WIDEST, most, min(height, across) // SHARE))
+    if not 2 <= width <= most:
+        raise TextoError(
+            "width",
+            f"is {width}, not from 2 to the {most} pixels that leave half of {size} as it is",
+            "choose another, or leave it out",
+        )
+    return int(width)
+
+
+def bands(shape: tuple[int, ...], axis: str = "xy", width: int | None = None) -> np.ndarray:
+    """(H, W) bool: the pixels that `tile` may change in a picture of `shape` (H, W, ...)."""
+    each = seam_bands(axis, band_width(shape, axis, width))
+    return np.any([band.mask(shape) for band in each], axis=0)
+
+
+def seam(image: np.ndarray, axis: str) -> float:
+    """How strong the wrap line of `image` (H, W, C) along `axis` ("x" or "y") is.
+
+    The mean absolute difference across it, over the mean of that across all lines inside; 1
+    where there is no difference at all. A line of a structured picture varies by chance.
+    """
+    wrap, inside = line_gradients(image, 1 if axis == "x" else 0)
+    mean = float(inside.mean()) if len(inside) else 0.0
+    return float(wrap) / mean if mean else 1.0
+
+
+def line_gradients(image: np.ndarray, along: int) -> tuple[float, np.ndarray]:
+    """The mean absolute difference across the wrap line of the axis `along`, and all others."""
+    steps = np.abs(image - np.roll(image, 1, along))
+    lines = steps.reshape(*image.shape[:2], -1).mean(axis=(1 - along, 2), dtype=np.float64)
+    return float(lines[0]), lines[1:]
+
+
+def seamless(image: np.ndarray, along: int) -> bool:
+    """Whether the wrap line of the axis `along` is like others: weaker than one in ten of them."""
+    wrap, inside = line_gradients(image, along)
+    return not len(inside) or bool(wrap <= np.quantile(inside, USUAL))
+
+
+def _widest(height: int, width: int, axis: str) -> int:
+    """The widest band, in pixels, that leaves half of the picture as it is."""
+    if axis != "xy":
+        return (width if axis == "x" else height) // 2
+    both = height + width
+    most = int((both - math.sqrt(both * both - 2 * height * width)) / 2)
+    return min(most, min(height, width) // 2)

@@ -1,0 +1,1 @@
+"""Decoders and encoders of picture formats, over bytes and open streams, for `texto.io.images`."""

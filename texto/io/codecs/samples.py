@@ -1,0 +1,65 @@
+"""What a decoder is given, and what it gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ...core.errors import TextoError
+
+RESAVE = "save the picture again, or get a fresh copy of it"
+SEVERAL = "holds several frames or pages; the first is used"
+CMYK = "is CMYK; its colours are converted to RGB approximately"
+
+
+@dataclass(frozen=True)
+class Source:
+    """The bytes of one file, the name to use in messages, and the limit on its pixels."""
+
+    what: str
+    data: bytes = field(repr=False)
+    max_pixels: int
+
+    def check_size(self, width: int, height: int) -> None:
+        """Raise TextoError for a picture without pixels or with too many of them."""
+        if min(width, height) < 1:
+            raise TextoError(self.what, f"is {width}x{height}, without pixels", RESAVE)
+        if width * height > self.max_pixels:
+            raise TextoError(
+                self.what,
+                f"is {width}x{height}: {width * height / 1e6:.4g} Mpx, over the limit of "
+                f"{self.max_pixels / 1e6:.4g} Mpx",
+                "scale it down, or raise max_pixels",
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """A picture as stored: nothing scaled, turned or blended yet.
+
+    values : (H, W, C) uint8, uint16 or float, C = 1 or 3
+    alpha  : (H, W) of the same scale, or None
+    top    : the value that means 1.0
+    """
+
+    values: np.ndarray
+    alpha: np.ndarray | None = None
+    top: float = 255.0
+    premultiplied: bool = False
+    orientation: int = 1
+    profile: bytes | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def bits(self) -> int:
+        """8, 16, or 32 for float."""
+        return 32 if self.values.dtype.kind == "f" else 8 * self.values.dtype.itemsize
+
+
+def split(values: np.ndarray, top: float) -> Samples:
+    """Colour and alpha of `values`, (H, W) or (H, W, 1 to 4)."""
+    values = values if values.ndim == 3 else values[:, :, None]
+    n_colours = 1 if values.shape[2] < 3 else 3
+    alpha = values[:, :, -1] if values.shape[2] in (2, 4) else None
+    return Samples(values[:, :, :n_colours], alpha, top)

@@ -1,0 +1,94 @@
+"""Holes filled by texture optimisation (Kwatra 2005): large patches first, robust averages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...patches.search import resolve_device
+from .filling import LEAST_PATCHES, Count, Match, inpaint
+from .levels import HoleLevel
+from .spots import touching
+from .trust import trust
+
+KEPT_VARIANCE = 0.99  # share of the patches' variance that the patch space keeps
+SETTLED = 0.02  # share of patches under which changes stop a run
+
+
+@dataclass(frozen=True, eq=False)
+class RobustFiller:
+    """Passes over the holes of `level` with patches of each of `sizes`, for a `Kwatra`."""
+
+    method: Any
+    level: HoleLevel
+    sizes: Sequence[int]
+    device: str
+
+    @property
+    def steps(self) -> int:
+        """Passes, were none saved."""
+        return self.method.n_iter * len(self.sizes)
+
+    def fill(self, canvas: np.ndarray, rng: np.random.Generator, count: Count) -> Match:
+        """See `Filler`."""
+        for size in self.sizes:
+            last = self.level.number == 0 and size == self.sizes[-1]
+            match = self._descend(canvas, size, "robust" if last else "gaussian", rng, count)
+        return Match(match.patches, match.found, "robust", match.importance)
+
+    def _descend(
+        self,
+        canvas: np.ndarray,
+        size: int,
+        weighting: str,
+        rng: np.random.Generator,
+        count: Count,
+    ) -> Match:
+        """Search and average in turns, n_iter times or until hardly a patch changes its source."""
+        method, level, before = self.method, self.level, None
+        database = level.database(
+            size,
+            n_patches=method.n_patches,
+            n_dims=method.n_dims,
+            kept_variance=KEPT_VARIANCE,
+            rng=rng,
+        )
+        spots = touching(level, size, max(1, size // 4))
+        left = method.n_iter
+        while left:
+            found = spots.match(canvas, database, None, self.device)
+            squares = spots.squared_distances(canvas, level.picture, found, weighting=weighting)
+            match = Match(spots, found, weighting, trust(spots, squares, method.exponent))
+            match.fill(canvas)
+            changed = 1.0 if before is None else float((found != before).any(axis=1).mean())
+            steps = left if changed <= SETTLED else 1
+            count(level.number, float((squares ** (method.exponent / 2)).mean()), steps=steps)
+            left, before = left - steps, found
+        return match
+
+
+def useful_sizes(level: HoleLevel, sizes: Sequence[int]) -> list[int]:
+    """Those of `sizes`, largest first, with patches to copy from; the last one in any case."""
+    return [size for size in sizes[:-1] if len(level.known(size)) >= LEAST_PATCHES] + [sizes[-1]]
+
+
+def fill_holes(method: Any, image: np.ndarray, mask: np.ndarray, **options: Any) -> np.ndarray:
+    """`image` inpainted by `method`, a `Kwatra`: see `run.inpaint`."""
+    device = resolve_device(method.device)
+
+    def fillers(levels: Sequence[HoleLevel]) -> list[RobustFiller]:
+        sizes = [useful_sizes(level, method.patch_sizes(level.holes.shape)) for level in levels]
+        return [RobustFiller(method, *each, device) for each in zip(levels, sizes, strict=True)]
+
+    return inpaint(
+        image,
+        mask,
+        smallest=method.smallest_patch_size,
+        least_size=lambda shape: method.patch_sizes(shape)[-1],
+        count_levels=method.count_levels,
+        fillers=fillers,
+        **options,
+    )

@@ -1,6 +1,0 @@
-"""Pictures made seamless: a band round each seam is renewed, the rest stays as it is."""
-
-from .bands import band_width, bands, seam
-from .run import tile
-
-__all__ = ["band_width", "bands", "seam", "tile"]
