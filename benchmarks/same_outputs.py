@@ -248,6 +248,8 @@ def _verdict(one: Path, two: Path) -> str:
     old, new = one.read_bytes(), two.read_bytes()
     if old == new:
         return ""
+    if one.name == "grid.png":
+        return "not compared: holds times"
     if one.suffix == ".png":
         pictures = [np.asarray(Image.open(path)) for path in (one, two)]
         if pictures[0].shape != pictures[1].shape or not np.array_equal(*pictures):

@@ -1,14 +1,16 @@
-"""The interface that every method shares: what it must do, and the powers that it may have.
+"""The interface that every method shares: what it must do, and each power that it may have.
 
 A `Method` is a frozen dataclass of hyper-parameters. `fit` returns a `Model`, a frozen
 dataclass of arrays, and changes nothing else; `Model.synthesize` makes pictures from it.
-Optional powers are protocols of their own, asked for by `isinstance`.
+Whatever else a method or a model can do is a protocol below, asked for by `isinstance` and by
+nothing else. Sizes of pictures are (height, width) throughout.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -20,11 +22,14 @@ class Model(Protocol):
     """A fitted texture: a frozen dataclass of arrays.
 
     `exemplar` is the picture it was fitted on, (H, W, C) float32 in [0, 1]; `method` holds the
-    hyper-parameters.
+    hyper-parameters, all that depends on the exemplar resolved.
     """
 
-    method: Method
-    exemplar: np.ndarray
+    @property
+    def method(self) -> Method: ...
+
+    @property
+    def exemplar(self) -> np.ndarray: ...
 
     def synthesize(
         self, shape: tuple[int, int], *, rng: Rng = None, progress: Progress = silent
@@ -39,7 +44,12 @@ class Model(Protocol):
 
 @runtime_checkable
 class Method(Protocol):
-    """Hyper-parameters of one published method."""
+    """Hyper-parameters of one published method.
+
+    `quick` : settings with which it takes a second on an exemplar of 64 pixels, for tests.
+    """
+
+    quick: ClassVar[Mapping[str, Any]]
 
     def fit(self, exemplar: np.ndarray, *, rng: Rng = None, progress: Progress = silent) -> Model:
         """A model of the texture in `exemplar`, (H, W, C) float32 in [0, 1]."""
@@ -50,8 +60,11 @@ class Method(Protocol):
         ...
 
 
+# -- what a method may do besides -------------------------------------------------------------
+
+
 @runtime_checkable
-class Inpaints(Protocol):
+class Inpaints(Method, Protocol):
     """A method that fills holes."""
 
     def inpaint(
@@ -72,7 +85,7 @@ class Inpaints(Protocol):
 
 
 @runtime_checkable
-class Mixes(Protocol):
+class Mixes(Method, Protocol):
     """A method whose models can be blended into a new model."""
 
     def mix(self, models: Sequence[Model], weights: Sequence[float]) -> Model:
@@ -81,7 +94,27 @@ class Mixes(Protocol):
 
 
 @runtime_checkable
-class Guides(Protocol):
+class MixesAlong(Mixes, Protocol):
+    """A method that varies a mix over the picture."""
+
+    def mix_along(
+        self,
+        models: Sequence[Model],
+        weight_map: np.ndarray,
+        shape: tuple[int, int],
+        *,
+        rng: Rng = None,
+        progress: Progress = silent,
+    ) -> np.ndarray:
+        """Texture (height, width, C) between two pure `models` as `weight_map` (h, w) says.
+
+        The map lies in [0, 1], 0 for the first model, and is resized to shape = (height, width).
+        """
+        ...
+
+
+@runtime_checkable
+class Guides(Method, Protocol):
     """A method that lays a texture along another picture."""
 
     def guide(
@@ -104,3 +137,138 @@ class Guides(Protocol):
         for a wrong weight and for settings with which the texture would repeat.
         """
         ...
+
+
+@runtime_checkable
+class Trains(Method, Protocol):
+    """A method whose `fit` is a training that may be kept on its way."""
+
+    def train(
+        self,
+        exemplar: np.ndarray,
+        *,
+        rng: Rng = None,
+        progress: Progress = silent,
+        checkpoint: str | os.PathLike | None = None,
+        every: int = ...,
+        preview: str | os.PathLike | None = None,
+    ) -> Model:
+        """`fit`, kept in the file `checkpoint` `every` so many steps, shown in `preview`.
+
+        A checkpoint that is there is gone on with, and the model is the same to the bit as
+        without the interruption. TextoError where it is damaged or of another run.
+        """
+        ...
+
+
+@runtime_checkable
+class TrainsTogether(Trains, Protocol):
+    """A method that several processes, started by `torchrun`, train one model of."""
+
+    trains_together: ClassVar[bool]
+
+
+@runtime_checkable
+class Adapts(Method, Protocol):
+    """A method some of whose settings, where None, follow from the exemplar.
+
+    Such a setting is declared `automatic`. Models hold the adapted method.
+    """
+
+    def adapted(self, exemplar: np.ndarray) -> Method:
+        """This method with each automatic setting set as `exemplar` (H, W, C) asks for."""
+        ...
+
+
+@runtime_checkable
+class HasPresets(Method, Protocol):
+    """A method whose settings, where None, are set by one of them when it is made.
+
+    `preset_setting` : the name of that setting. `presets` : by its values, those of the others.
+    """
+
+    preset_setting: ClassVar[str]
+    presets: ClassVar[Mapping[Any, Mapping[str, Any]]]
+
+
+@runtime_checkable
+class MayBeAbsent(Method, Protocol):
+    """A method that needs what is not everywhere: packages, weights."""
+
+    def absent(self) -> str | None:
+        """Why this cannot run here, in a line; None where it can."""
+        ...
+
+
+@runtime_checkable
+class UsesNetwork(Method, Protocol):
+    """A method that looks through a trained network."""
+
+    def made_with(self) -> dict[str, str]:
+        """What results should state about the weights: {} where there are none.
+
+        `network_weights` : the file's name, or "random"; `network_hash` : its SHA-256;
+        `random_layers` : those that have random weights, where there are such. Loads the
+        network. TextoError where weights are missing or do not suit.
+        """
+        ...
+
+
+# -- settings that some methods have, and callers ask for -------------------------------------
+
+
+@runtime_checkable
+class Tiles(Method, Protocol):
+    """A method with the setting `tileable`, see `texto.core.settings.PERIODIC`."""
+
+    @property
+    def tileable(self) -> str: ...
+
+
+@runtime_checkable
+class Finishes(Method, Protocol):
+    """A method with the setting `finish`."""
+
+    @property
+    def finish(self) -> str: ...
+
+
+@runtime_checkable
+class Starts(Method, Protocol):
+    """A method with the setting `start`: from noise, or from a coarse picture."""
+
+    @property
+    def start(self) -> str: ...
+
+
+@runtime_checkable
+class OnDevice(Method, Protocol):
+    """A method with the setting `device`."""
+
+    @property
+    def device(self) -> str: ...
+
+
+# -- what a model may have besides ------------------------------------------------------------
+
+
+@runtime_checkable
+class Mixed(Model, Protocol):
+    """A model between several exemplars.
+
+    `exemplars` : (H_i, W_i, C) each. `weights` : (r,), all > 0, summing to one.
+    """
+
+    @property
+    def exemplars(self) -> tuple[np.ndarray, ...]: ...
+
+    @property
+    def weights(self) -> np.ndarray: ...
+
+
+@runtime_checkable
+class KeepsLosses(Model, Protocol):
+    """A model that was trained. `losses` : (n,) float32, one a step."""
+
+    @property
+    def losses(self) -> np.ndarray: ...

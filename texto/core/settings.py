@@ -2,7 +2,9 @@
 
 A method declares `patch_size: int = setting(8, "side of a patch in pixels", low=1)`, calls
 `check_settings(self)` in `__post_init__`, and gets validation, `texto methods NAME` and
-`--set key=value` from that one line.
+`--set key=value` from that one line. What a method uses is what its fields hold: presets are
+expanded by `fill` when it is made, automatic settings by `adapted` when it is fitted, so that a
+model file keeps its meaning when a default changes.
 """
 
 from __future__ import annotations
@@ -10,10 +12,15 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+from collections.abc import Mapping
 from types import NoneType
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Any, Final, Literal, TypeVar, cast, get_args, get_type_hints
 
+from .contract import HasPresets
 from .errors import TextoError
+
+T = TypeVar("T")
+ALWAYS: Final = object()  # `older` of a setting that was there from the first version on
 
 PERIODIC = {  # the values of the setting `tileable`, as (vertically, horizontally)
     "none": (False, False),
@@ -26,7 +33,11 @@ _TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """One hyper-parameter: its name, type, default, range, help and the stage that reads it."""
+    """One hyper-parameter: its name, type, default, range, help and the stage that reads it.
+
+    `automatic` : None stands for a value that follows from the exemplar, see `Adapts`. `older` :
+    what files hold that were written before this setting existed.
+    """
 
     name: str
     kind: type
@@ -37,6 +48,8 @@ class Setting:
     high: float | None
     choices: tuple[str, ...]
     stage: Literal["fit", "synthesis"]
+    automatic: bool
+    older: Any
 
     @property
     def range(self) -> str:
@@ -104,15 +117,18 @@ def setting(
     high: float | None = None,
     choices: tuple[str, ...] = (),
     stage: Literal["fit", "synthesis"] = "fit",
+    automatic: bool = False,
+    older: Any = ALWAYS,
 ) -> Any:
     """A dataclass field for a hyper-parameter.
 
-    `stage="synthesis"` marks a setting that a fitted model may still change.
+    `stage="synthesis"` marks a setting that a fitted model may still change; `automatic` one
+    whose None is set by `adapted`. A setting that is added to a method declares as `older` the
+    value with which the method does what it did before.
     """
-    return dataclasses.field(
-        default=default,
-        metadata={"help": help, "low": low, "high": high, "choices": choices, "stage": stage},
-    )
+    metadata = {"help": help, "low": low, "high": high, "choices": choices, "stage": stage}
+    metadata |= {"automatic": automatic, "older": older}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 def tileable_setting() -> Any:
@@ -163,6 +179,26 @@ def check_settings(method: Any) -> None:
     """Raise TextoError for the first setting of `method` that is out of range."""
     for name, known in settings_of(method).items():
         known.check(getattr(method, name))
+
+
+def fill(method: Any, values: Mapping[str, Any]) -> None:
+    """Set each setting of `method` that is None and has one of `values` to it.
+
+    How `__post_init__` expands a preset; the method is a frozen dataclass and still new.
+    """
+    for name in settings_of(method):
+        if getattr(method, name) is None and values.get(name) is not None:
+            object.__setattr__(method, name, values[name])
+
+
+def replaced(thing: T, **changes: Any) -> T:
+    """`dataclasses.replace`; of a method with another preset, what the old one set is set anew."""
+    if isinstance(thing, HasPresets) and thing.preset_setting in changes:
+        values = thing.presets[getattr(thing, thing.preset_setting)]
+        kept = {name: getattr(thing, name) for name in settings_of(thing)}
+        anew = {name: None for name, value in values.items() if kept.get(name, None) == value}
+        changes = {**{name: None for name in anew if name in kept}, **changes}
+    return cast(T, dataclasses.replace(cast(Any, thing), **changes))
 
 
 def parse_settings(method: type, pairs: list[str]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from texto.core.errors import TextoError
 from texto.io import model_files, tensorfile
 from texto.io.files import check_writable, replacing
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from texto.editing.recoloring.smoothing import Grid, smoothly_mapped
 from texto.patches.pyramid import halve
 from texto.transport.gaussian import monge_matrices
 
-DATA = Path(__file__).resolve().parents[1] / "data"
+DATA = Path(__file__).resolve().parents[2] / "data"
 NAMES = ("bricks", "pebbles", "spots", "wood", "woven")
 LEVEL = 1 / 255
 

@@ -40,7 +40,7 @@ SHAPE = (20, 23)
 def _contract():
     """The module beside this file, which pytest's import mode keeps off the path."""
     spec = importlib.util.spec_from_file_location(
-        "texto_contract_for_bad_settings", Path(__file__).with_name("contract.py")
+        "texto_contract_for_bad_settings", Path(__file__).parents[1] / "contract.py"
     )
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up

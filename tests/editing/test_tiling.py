@@ -18,7 +18,7 @@ from texto.patches.cuts import boundary
 
 def _quick_settings():
     """QUICK of contract.py, which pytest's import mode keeps off the path."""
-    path = Path(__file__).with_name("contract.py")
+    path = Path(__file__).parents[1] / "contract.py"
     spec = importlib.util.spec_from_file_location("texto_contract_of_tiling", path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up
