@@ -46,9 +46,13 @@ class Model(Protocol):
 class Method(Protocol):
     """Hyper-parameters of one published method.
 
-    `quick` : settings with which it takes a second on an exemplar of 64 pixels, for tests.
+    `summary` : what it does, with authors and year, and `good_for` : what to use it for, both as
+    the tables of the README show them. `quick` : settings with which it takes a second on an
+    exemplar of 64 pixels, for tests.
     """
 
+    summary: ClassVar[str]
+    good_for: ClassVar[str]
     quick: ClassVar[Mapping[str, Any]]
 
     def fit(self, exemplar: np.ndarray, *, rng: Rng = None, progress: Progress = silent) -> Model:
