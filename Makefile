@@ -20,6 +20,7 @@ bench: .venv/installed
 check: .venv/tested
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 clean:
 	rm -rf .venv demo build *.egg-info

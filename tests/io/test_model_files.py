@@ -166,7 +166,7 @@ def test_inspect_is_plain_data(model, path):
     assert found["exemplar"]["sha256"] == model_files.exemplar_hash(model.exemplar)
     assert found["notes"] == {"exemplar": "wäll.png", "seed": 2, "time": 1.5, "map": None}
     assert found["tensors"]["means"] == {"dtype": "float32", "shape": [3, 4]}
-    assert found["format_version"] == 1 and found["program"] == texto.__version__
+    assert found["format_version"] == 2 and found["program"] == texto.__version__
     assert found["bytes"] == path.stat().st_size
     assert found["tensors_sha256"] == model_files.model_hash(path)
 
@@ -337,8 +337,8 @@ def test_is_model_by_content(path, tmp_path):
 # -- right checksum, wrong content ------------------------------------------------------------
 
 METADATA = {
-    "future version": ({"version": 9}, r"format version 9, this program reads 1\.\.1"),
-    "version 0": ({"version": 0}, r"format version 0, this program reads 1\.\.1"),
+    "future version": ({"version": 9}, r"format version 9, this program reads 1\.\.2"),
+    "version 0": ({"version": 0}, r"format version 0, this program reads 1\.\.2"),
     "version text": ({"version": "1"}, "no format version"),
     "version true": ({"version": True}, "no format version"),
     "format": ({"format": "other"}, "is not a texto model"),

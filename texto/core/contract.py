@@ -44,16 +44,7 @@ class Model(Protocol):
 
 @runtime_checkable
 class Method(Protocol):
-    """Hyper-parameters of one published method.
-
-    `summary` : what it does, with authors and year, and `good_for` : what to use it for, both as
-    the tables of the README show them. `quick` : settings with which it takes a second on an
-    exemplar of 64 pixels, for tests.
-    """
-
-    summary: ClassVar[str]
-    good_for: ClassVar[str]
-    quick: ClassVar[Mapping[str, Any]]
+    """Hyper-parameters of one published method."""
 
     def fit(self, exemplar: np.ndarray, *, rng: Rng = None, progress: Progress = silent) -> Model:
         """A model of the texture in `exemplar`, (H, W, C) float32 in [0, 1]."""
@@ -65,6 +56,19 @@ class Method(Protocol):
 
 
 # -- what a method may do besides -------------------------------------------------------------
+
+
+@runtime_checkable
+class Described(Method, Protocol):
+    """A method that tables and tests know by what it says of itself, as all of ours do.
+
+    `summary` : what it does, with authors and year. `good_for` : what to use it for. `quick` :
+    settings with which it takes a second on an exemplar of 64 pixels, for tests.
+    """
+
+    summary: ClassVar[str]
+    good_for: ClassVar[str]
+    quick: ClassVar[Mapping[str, Any]]
 
 
 @runtime_checkable

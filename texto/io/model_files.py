@@ -9,15 +9,11 @@ are only shown, and of a setting that is a path no more is stored than its last 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import difflib
 import hashlib
 import io
 import json
 import os
-import warnings
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -25,9 +21,16 @@ import numpy as np
 from .. import __version__
 from ..core import registry
 from ..core.contract import Model
-from ..core.errors import TextoError, TextoWarning
-from ..core.settings import settings_of
+from ..core.errors import TextoError
 from .files import check_writable, replacing
+from .stored_settings import MADE_WITH, made_with  # noqa: F401
+from .stored_settings import (
+    UnknownSetting,
+    checked_settings,
+    of_format_1,
+    stored_settings,
+    without_paths,
+)
 from .tensorfile import (
     Refused,
     check_tensor,
@@ -42,12 +45,7 @@ from .tensorfile import (
 )
 
 FORMAT = "texto-model"
-VERSIONS = range(1, 2)  # the format versions that this program reads; it writes the last one
-
-MADE_WITH = ("network_weights", "network_hash", "random_layers")
-
-_PATHS = {"weights": ("random",)}  # settings that are paths, and their values that are none
-_LONGEST = 80  # characters of a stored path that a note shows
+VERSIONS = range(1, 3)  # the format versions that this program reads; it writes the last one
 
 Note = str | int | float | None
 
@@ -132,46 +130,6 @@ def model_hash(path: str | os.PathLike) -> str:
 def exemplar_hash(exemplar: np.ndarray) -> str:
     """The SHA-256 (hex) over the shape and the float32 bytes of `exemplar` (H, W, C)."""
     return tensors_hash({"exemplar": np.asarray(exemplar, dtype=np.float32)})
-
-
-def stored_settings(method: Any) -> dict[str, Any]:
-    """All settings of `method` as files hold them: paths without their folders."""
-    return {
-        name: Path(value).name if _is_path(name, value) else value
-        for name, value in dataclasses.asdict(method).items()
-    }
-
-
-def made_with(method: Any) -> dict[str, str]:
-    """What files say about the weights of `method`'s network, which this loads; {} without one.
-
-    `network_weights` : the file's name, or "random"; `network_hash` : its SHA-256;
-    `random_layers` : those that have random weights, where there are such. TextoError where
-    weights are missing or do not suit.
-    """
-    tell = getattr(method, "made_with", None)
-    found = tell() if callable(tell) else {}
-    return {key: found[key] for key in MADE_WITH if key in found}
-
-
-def without_paths(settings: Mapping[str, Any], what: str) -> dict[str, Any]:
-    """`settings` as `what` holds them, without the paths: nobody's file says what to open here.
-
-    A TextoWarning names a path that is left out.
-    """
-    kept = {name: value for name, value in settings.items() if not _is_path(name, value)}
-    for name in settings.keys() - kept.keys():
-        warnings.warn(
-            f"{what} was made with {name} {settings[name][:_LONGEST]!r}, and stored paths are not "
-            f"opened: those given now, or found here, are used",
-            TextoWarning,
-            stacklevel=3,
-        )
-    return kept
-
-
-def _is_path(name: str, value: Any) -> bool:
-    return name in _PATHS and isinstance(value, str) and value not in ("", *_PATHS[name])
 
 
 def _serialize(model: Model, notes: Mapping[str, Note]) -> bytes:
@@ -265,7 +223,7 @@ def _restore(
     name = metadata["method"]
     cls = _method_class(name)
     try:
-        settings = _checked_settings(cls, metadata["settings"])
+        settings = _settings(cls, metadata)
         method = cls(**without_paths(settings, f"model {os.fspath(path)!r}"))
         model = method.restore(state)
     except TextoError as error:
@@ -293,19 +251,15 @@ def _method_class(name: str) -> type:
         ) from error
 
 
-def _checked_settings(method: type, stored: Mapping[str, Any]) -> dict[str, Any]:
-    known = settings_of(method)
-    for name in stored:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=3) or list(known)
-            raise Refused(
-                f"has the setting {name!r}, which its method does not know",
-                f"fit it again (known are {', '.join(near)})",
-            )
-    for name in known:
-        if name not in stored:
-            raise Refused(f"lacks the setting {name!r} of its method")
-    return {name: known[name].check(value) for name, value in stored.items()}
+def _settings(cls: type, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a model as `cls` takes them, whatever version wrote the file."""
+    stored = metadata["settings"]
+    if metadata["version"] == 1:
+        stored = of_format_1(metadata["method"], stored)
+    try:
+        return checked_settings(cls, stored)
+    except UnknownSetting as error:
+        raise Refused(f"{error.why}", error.remedy) from error
 
 
 def _exemplar_entry(exemplar: np.ndarray) -> dict[str, Any]:
