@@ -9,12 +9,17 @@ import texto
 
 METHODS = '''
 import dataclasses, os, signal, time
+from typing import ClassVar
 import numpy as np
 from texto.core.settings import check_settings, setting
 
 @dataclasses.dataclass(frozen=True)
 class Third:
     """Noise in the colours of the exemplar, after what `does` says."""
+
+    summary: ClassVar = "noise"
+    good_for: ClassVar = "tests"
+    quick: ClassVar = {}
 
     does: str = setting("nothing", "what goes wrong")
     amount: float = setting(1.0, "how much of it", low=0.0)
@@ -42,6 +47,9 @@ class Third:
             import slowly_imported
         self.wait()
         return Model(self, exemplar)
+
+    def restore(self, state):
+        return Model(self, state["exemplar"])
 
     def wait(self):
         """With seed 1, tell that we are here and wait for leave to go on."""

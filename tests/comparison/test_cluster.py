@@ -57,8 +57,8 @@ def test_what_runs_is_ended_with_the_comparison(cluster):
         ]
 
     job = {"kind": "run", "settings": {}, "seed": 0, "record": {}, "columns": ["autocorrelation"]}
-    slow = {**job, "method": "efros-leung", "size": [400, 400]}
-    quick = {**job, "method": "gaussian", "size": [32, 32]}
+    slow = {**job, "method": "efros-leung", "shape": [400, 400]}
+    quick = {**job, "method": "gaussian", "shape": [32, 32]}
     work = [("slow", slow, texture()), ("quick", quick, texture())]
     with Engine(scheduler=cluster.scheduler_address).running(work) as outcomes:
         key, outcome = next(outcomes)

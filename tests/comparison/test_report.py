@@ -176,7 +176,7 @@ def results(tmp_path):
     ]
     exemplars = [
         Exemplar(
-            name, f"in/{name}.png", "ab" * 32, (12, 10), (12, 10),
+            name, f"in/{name}.png", "ab" * 32, (10, 12), (10, 12),
             picture(folder, f"exemplars/{name}.png", number),
         )
         for number, name in enumerate(("bark", "moss"))
@@ -186,7 +186,7 @@ def results(tmp_path):
         "moss": {"patch_ot": score(0.15, 0.03), "originality": score(0.7, 0.1)},
     }
     return Results(
-        folder, "A title", (12, 10), [0, 1], entries, exemplars, COLUMNS, floors, cells,
+        folder, "A title", (10, 12), [0, 1], entries, exemplars, COLUMNS, floors, cells,
         {"cores": 2, "cpu": "A processor", "gpu": None}, "2026-03-04T05:06:07+00:00",
     )  # fmt: skip
 
@@ -254,13 +254,10 @@ def test_hostile_text_is_inert_everywhere(results, evil):
         results,
         title=evil,
         entries=[
-            dataclasses.replace(each, label=renamed.get(each.label, each.label), method=evil)
+            each.replaced(label=renamed.get(each.label, each.label), method=evil)
             for each in results.entries
         ],
-        exemplars=[
-            dataclasses.replace(each, name=evil + each.name, path=evil)
-            for each in results.exemplars
-        ],
+        exemplars=[each.replaced(name=evil + each.name, path=evil) for each in results.exemplars],
         columns=[{**each, "name": evil + each["name"], "help": evil} for each in results.columns],
         floors={evil + name: floor for name, floor in results.floors.items()},
         cells=cells,
@@ -365,7 +362,7 @@ def test_published_ranks_stand_beside_ours(results):
     assert not [node for row in table(root, 1).values() for td in row.values()
                 for node in td.all(class_="published")]  # fmt: skip
     assert "publ. 1" in root.one("dl", class_="legend").text
-    entries = [dataclasses.replace(each, published=None) for each in results.entries]
+    entries = [each.replaced(published=None) for each in results.entries]
     without = page(dataclasses.replace(results, entries=entries))
     assert not list(without.all(class_="published"))
 
@@ -512,7 +509,7 @@ def test_one_exemplar_and_one_seed_need_no_switch(results):
 
 
 def test_results_that_are_not_finished(results):
-    empty = dataclasses.replace(results, cells=[], floors={}, size=None)
+    empty = dataclasses.replace(results, cells=[], floors={}, shape=None)
     root = page(empty)
     assert table(root)["fast"]["patch_ot"].one("abbr").attrs["title"] == "has not run yet"
     assert len(list(root.all("img"))) == 2

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from texto.comparison.results import Cell, Entry, Exemplar, Results, score_dict, to_bytes
+from texto.comparison.kept import checked, read_json, to_bytes
+from texto.comparison.results import Cell, Entry, Exemplar, Results, score_dict
 from texto.core.errors import TextoError
 from texto.metrics import Score
 
@@ -63,7 +64,12 @@ def test_published_scores_are_found_with_and_without_the_columns_digits():
     assert found.published("low") == {}
 
 
-def test_a_cell_is_read_back_as_it_was():
+def read_back(values, path):
+    path.write_text(json.dumps(values))
+    return checked(read_json(path, "cell"), Cell, "cell")
+
+
+def test_a_cell_is_read_back_as_it_was(tmp_path):
     whole = Cell(
         "x",
         "Algo 1",
@@ -80,8 +86,7 @@ def test_a_cell_is_read_back_as_it_was():
         {"texto": "1"},
         2,
     )
-    values = json.loads(to_bytes(whole.to_json()))
-    assert Cell.from_json(values, "cell") == whole
+    assert read_back(json.loads(to_bytes(whole)), tmp_path / "a") == whole
 
 
 @pytest.mark.parametrize(
@@ -91,22 +96,37 @@ def test_a_cell_is_read_back_as_it_was():
         {"seed": -1},
         {"seed": True},
         {"fit_s": "1"},
-        {"fit_s": float("nan")},
         {"scores": {"low": 3}},
         {"scores": {"low": {"value": 1}}},
+        {"scores": {"low": {"value": "1", "spread": None, "reason": None}}},
         {"loss": [[1]]},
         {"versions": {"a": 1}},
         {"picture": "../../etc/passwd.png"},
         {"picture": "/etc/passwd.png"},
     ],
 )
-def test_a_damaged_cell_is_refused(wrong):
-    values = {**Cell("x", "a", 0, "done").to_json(), **wrong}
-    with pytest.raises(TextoError, match=f"cell: has a wrong '{next(iter(wrong))}'.*--force"):
-        Cell.from_json(values, "cell")
-    del values["threads"]
-    with pytest.raises(TextoError):
-        Cell.from_json(values, "cell")
+def test_a_damaged_cell_is_refused(tmp_path, wrong):
+    values = json.loads(to_bytes(Cell("x", "a", 0, "done")))
+    with pytest.raises(
+        TextoError, match=rf"cell: has a wrong field: .*\.{next(iter(wrong))}.*--force"
+    ):
+        read_back({**values, **wrong}, tmp_path / "a")
+
+
+@pytest.mark.parametrize("name", ["threads", "seed"])
+def test_a_cell_that_lacks_a_field_is_refused(tmp_path, name):
+    values = json.loads(to_bytes(Cell("x", "a", 0, "done")))
+    del values[name]
+    with pytest.raises(TextoError, match=f"cell: .*lacks.*{name}|cell: .*missing.*{name}"):
+        read_back(values, tmp_path / "a")
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999"])
+def test_a_number_that_is_not_finite_is_no_json(tmp_path, number):
+    text = to_bytes(Cell("x", "a", 0, "done", fit_s=0.5)).replace(b"0.5", number.encode())
+    (tmp_path / "a").write_bytes(text)
+    with pytest.raises(TextoError, match=r"cell: is no JSON.*--force"):
+        read_json(tmp_path / "a", "cell")
 
 
 def test_a_score_that_is_no_number_has_a_reason():

@@ -42,9 +42,9 @@ def third_doing(*what, **changes):
 
 def test_cells_are_what_the_method_makes_and_the_judge_says(pictures, quick):
     methods = {"plain": texto.Gaussian(), "tiles": texto.Gaussian(tileable="xy")}
-    results = quick(pictures, methods, seeds=[5], size=(40, 24))
+    results = quick(pictures, methods, seeds=[5], shape=(24, 40))
     assert {path.name for path in results.folder.iterdir()} >= OUTPUTS
-    assert len(results.cells) == 4 and results.size == (40, 24)
+    assert len(results.cells) == 4 and results.shape == (24, 40)
     exemplar = texto.read_image(pictures[1])
     cell = results.cell("bark", "tiles", 5)
     assert cell.status == "done" and cell.reason is None and cell.loss is None
@@ -146,7 +146,7 @@ def test_processors_are_shared_out(processors, jobs, shares):
     [
         ({"seeds": 2}, "seeds differ"),
         ({"methods": {"gaussian": texto.Gaussian(tileable="x")}}, "methods or their settings"),
-        ({"exemplars": {"x": texture(1)}, "size": 2.0}, "exemplars, the size differ"),
+        ({"exemplars": {"x": texture(1)}, "shape": 2.0}, "exemplars, the size differ"),
         ({"columns": ["copied"], "deterministic": True}, "score columns.*, --deterministic"),
     ],
 )
@@ -200,9 +200,9 @@ def test_a_damaged_cell_is_told(finished):
         ({"seeds": 0}, "seeds: there are none"),
         ({"seeds": [1, 1]}, "given twice"),
         ({"seeds": [2**32]}, "is not from 0"),
-        ({"size": (0, 5)}, "size"),
-        ({"size": -1}, "size"),
-        ({"size": (5, 5, 5)}, "size"),
+        ({"shape": (0, 5)}, "shape"),
+        ({"shape": -1}, "shape"),
+        ({"shape": (5, 5, 5)}, "shape"),
         ({"columns": ["patch_otto"]}, "column 'patch_otto': is not known"),
         ({"jobs": 0}, "jobs"),
         ({"timeout": 0}, "timeout"),

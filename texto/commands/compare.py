@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..comparison import Cell, Results, api, asked, preset, running, store
-from ..comparison.exemplars import Size, described, open_exemplars
+from ..comparison.exemplars import Wanted, described, open_exemplars
 from ..core.choices import MAX_SEED
 from ..core.errors import TextoError
 from . import outputs, values
@@ -47,18 +47,18 @@ def _prepared(options: argparse.Namespace) -> running.Comparison:
     if options.methods is not None or not entries:
         entries = asked.by_names(asked.ALL if options.methods is None else options.methods, entries)
     entries = asked.with_settings(entries, options.settings)
-    seeds, size = _seeds(options, given), _size(options, given)
+    seeds, wanted = _seeds(options, given), _wanted(options, given)
     opened = open_exemplars(paths, alpha=options.alpha, max_pixels=options.max_pixels)
     for each in opened:
-        exemplar = described(each, size)
-        outputs.check_memory(*exemplar.result_size, each.pixels.shape[2])
+        exemplar = described(each, wanted)
+        outputs.check_memory(*exemplar.result_shape[::-1], each.pixels.shape[2])
     columns = options.columns.split(",") if options.columns is not None else given.columns
     return running.prepare(
         opened,
         entries,
         folder=_folder(options, opened),
         seeds=seeds,
-        size=size,
+        wanted=wanted,
         columns=columns and [name.strip() for name in columns if name.strip()],
         title=given.title,
         engine=running.Engine(options.jobs, options.scheduler, options.timeout),
@@ -85,7 +85,7 @@ def _seeds(options: argparse.Namespace, given: preset.Preset) -> tuple[int, ...]
     return tuple(range(first, first + count))
 
 
-def _size(options: argparse.Namespace, given: preset.Preset) -> Size:
+def _wanted(options: argparse.Namespace, given: preset.Preset) -> Wanted:
     size = options.size
     if size is None and given.size is not None:
         try:
@@ -95,7 +95,7 @@ def _size(options: argparse.Namespace, given: preset.Preset) -> Size:
             raise TextoError("config key 'size'", why, remedy) from error
     if size is None:
         return None
-    return size.scale or (size.width, size.height)
+    return size.scale or (size.height, size.width)
 
 
 class _Told:
@@ -119,10 +119,8 @@ class _Told:
             self.note(f"note: no {', '.join(names)}: {reason}")
 
     def __call__(self, cell: Cell, number: int, total: int) -> None:
-        if cell.status == "done":
-            end = f"{cell.fit_s + cell.synthesis_s:.2f} s"
-        else:
-            end = f"{cell.status}: {cell.reason}"
+        done = cell.status == "done"
+        end = f"{cell.seconds:.2f} s" if done else f"{cell.status}: {cell.reason}"
         self.note(f"{number}/{total} {cell.exemplar} {cell.label} seed {cell.seed}: {end}")
 
 

@@ -5,21 +5,28 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..core.errors import TextoError
 from . import asked as asking
 from . import running
-from .exemplars import Opened, Size, named, open_exemplars
+from .exemplars import Opened, Wanted, named, open_exemplars
 from .results import Results
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..core.contract import Method
+
+    Named = str | Method | asking.Asked
 
 
 def compare(
-    exemplars: Sequence[str | os.PathLike] | Mapping[str, Any],
-    methods: str | Sequence[Any] = asking.ALL,
+    exemplars: Sequence[str | os.PathLike] | Mapping[str, np.ndarray],
+    methods: str | Sequence[Named] | Mapping[str, Named] = asking.ALL,
     *,
     seeds: int | Sequence[int] = 3,
-    size: Size = None,
+    shape: Wanted = None,
     columns: Sequence[str] | None = None,
     folder: str | os.PathLike | None = None,
     title: str | None = None,
@@ -34,8 +41,8 @@ def compare(
 
     exemplars : paths of pictures, or arrays (H, W, C) float32 in [0, 1] by name. methods : "all",
     or registered names and method instances, `[texto.Kwatra(), "gaussian"]`; for two settings of
-    one method give {label: instance}. seeds : how many, from 0 on, or which. size : (width,
-    height) of the results, a multiple of the exemplar's, or None for each exemplar's own.
+    one method give {label: instance}. seeds : how many, from 0 on, or which. shape : (height,
+    width) of the results, a multiple of the exemplar's, or None for each exemplar's own.
     columns : names of `texto.metrics.columns()`; all where None.
 
     Each run has a process of its own, a fresh interpreter, so that its peak memory is its own;
@@ -54,7 +61,7 @@ def compare(
         _entries(methods),
         folder=Path(folder) if folder is not None else Path(default_folder(opened)),
         seeds=running.check_seeds(range(seeds) if isinstance(seeds, int) else seeds),
-        size=_checked_size(size),
+        wanted=_checked_shape(shape),
         columns=columns,
         title=title,
         engine=running.Engine(jobs, scheduler, timeout),
@@ -76,7 +83,7 @@ def default_folder(opened: Sequence[Opened]) -> str:
     return f"compare_{opened[0].name}{more}"
 
 
-def _entries(methods: str | Sequence[Any] | Mapping[str, Any]) -> list[asking.Asked]:
+def _entries(methods: str | Sequence[Named] | Mapping[str, Named]) -> list[asking.Asked]:
     if isinstance(methods, str):
         return asking.by_names(methods)
     if isinstance(methods, Mapping):
@@ -85,17 +92,19 @@ def _entries(methods: str | Sequence[Any] | Mapping[str, Any]) -> list[asking.As
     return asking.checked([_entry(method) for method in methods])
 
 
-def _entry(method: Any) -> asking.Asked:
+def _entry(method: Named) -> asking.Asked:
     if isinstance(method, asking.Asked):
         return method
     return asking.by_names([method])[0] if isinstance(method, str) else asking.of_instance(method)
 
 
-def _checked_size(size: Size) -> Size:
-    sides = size if isinstance(size, tuple | list) else (size,)
-    numbers = all(isinstance(side, int | float) and side > 0 for side in sides)
-    if size is None or (numbers and len(sides) == 1 and not isinstance(size, tuple | list)):
-        return size
-    if not numbers or len(sides) != 2 or any(side != int(side) for side in sides):
-        raise TextoError("size", f"is {size!r}", "give (width, height), a multiple or None")
-    return int(sides[0]), int(sides[1])
+def _checked_shape(shape: Wanted) -> Wanted:
+    if shape is None or (isinstance(shape, int | float) and shape > 0):
+        return shape
+    try:
+        height, width = shape  # type: ignore[misc]  # whatever it is, it is told below
+        if min(height, width) > 0 and int(height) == height and int(width) == width:
+            return int(height), int(width)
+    except (TypeError, ValueError):
+        pass
+    raise TextoError("shape", f"is {shape!r}", "give (height, width), a multiple or None")

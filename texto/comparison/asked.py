@@ -6,12 +6,15 @@ import dataclasses
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..core import registry
 from ..core.errors import TextoError
 from . import store
 from .results import Entry
+
+if TYPE_CHECKING:
+    from ..core.contract import Method
 
 ALL = "all"
 _MAX_LABEL = 60  # characters
@@ -56,10 +59,10 @@ def by_names(names: str | Iterable[str], preset: Sequence[Asked] = ()) -> list[A
     return checked(found)
 
 
-def of_instance(method: Any) -> Asked:
+def of_instance(method: Method) -> Asked:
     """The entry of a method with its settings, labelled with its registered name."""
     name = registry.name_of(method)
-    return Asked(name, name, dataclasses.asdict(method))
+    return Asked(name, name, dataclasses.asdict(cast(Any, method)))
 
 
 def relabelled(entry: Asked, label: str) -> Asked:

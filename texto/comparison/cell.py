@@ -19,11 +19,20 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..core.errors import TextoError
 from ..transport import pot_import
 from .measure import import_clock, peak_bytes, threads, versions
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..core.contract import Method
+    from ..core.types import Step
+    from ..metrics import Judge, Score
+    from .kept import ScoreDict
+    from .results import Column
 
 JOB, PIXELS, PICTURE, RESULT = "job.json", "exemplar.npy", "picture.png", "result.json"
 _MAX_REASON = 400  # characters
@@ -57,14 +66,14 @@ def _run(folder: Path, job: Mapping[str, Any]) -> dict[str, Any]:
         return {"status": status, "reason": reason}
 
 
-def _made(folder: Path, job: Mapping[str, Any], method: Any) -> dict[str, Any]:
+def _made(folder: Path, job: Mapping[str, Any], method: Method) -> dict[str, Any]:
     from ..core.history import History, training_steps
     from ..core.types import as_image
     from ..io import model_files
     from ..io.images import read_image
 
     exemplar, seed, history = _exemplar(folder), job["seed"], History()
-    width, height = job["size"]
+    height, width = job["shape"]
     with import_clock() as imports:
         start = time.perf_counter()
         model = method.fit(exemplar, rng=seed)
@@ -134,8 +143,9 @@ def _class(name: str) -> type:
     return registry.method_class(name)
 
 
-def _method(name: str, settings: Mapping[str, Any]) -> Any:
+def _method(name: str, settings: Mapping[str, Any]) -> Method:
     """The method with its settings checked; Unavailable where it says that it cannot run."""
+    from ..core.contract import MayBeAbsent
     from ..core.settings import settings_of
 
     cls = _class(name)
@@ -144,8 +154,7 @@ def _method(name: str, settings: Mapping[str, Any]) -> Any:
         if key not in known:
             raise _unknown_setting(key, name, known)
     method = cls(**{key: known[key].check(value) for key, value in settings.items()})
-    absent = getattr(method, "absent", None)
-    reason = absent() if callable(absent) else None
+    reason = method.absent() if isinstance(method, MayBeAbsent) else None
     if reason is not None:
         raise Unavailable(reason)
     return method
@@ -160,7 +169,7 @@ def _unknown_setting(key: str, name: str, known: Mapping[str, Any]) -> TextoErro
     )
 
 
-def _columns(names: Sequence[str] | None) -> list[dict[str, Any]] | dict[str, Any]:
+def _columns(names: Sequence[str] | None) -> list[Column] | dict[str, Any]:
     """The columns as `Results.columns` has them, or the refusal of an unknown one."""
     from .. import metrics
 
@@ -193,14 +202,18 @@ def one_line(text: str) -> str:
     return line if len(line) <= _MAX_REASON else line[: _MAX_REASON - 1] + "…"
 
 
-def _exemplar(folder: Path) -> Any:
+def _exemplar(folder: Path) -> np.ndarray:
     import numpy as np
 
     return np.load(folder / PIXELS, allow_pickle=False)
 
 
 def _write(
-    path: Path, picture: Any, job: Mapping[str, Any], method: Any, stated: Mapping[str, Any]
+    path: Path,
+    picture: np.ndarray,
+    job: Mapping[str, Any],
+    method: Method,
+    stated: Mapping[str, Any],
 ) -> None:
     """The picture with the record that 'texto synth --from' reads."""
     from .. import __version__
@@ -211,7 +224,7 @@ def _write(
         **stated,
         "method": job["method"],
         "settings": _settings(method),
-        "size": job["size"],
+        "size": job["shape"][::-1],
         "seed": job["seed"],
         "fit_seed": job["seed"],
         "bits": 8,
@@ -220,7 +233,7 @@ def _write(
     write_image(path, picture, bits=8, text={"texto": json.dumps(record, sort_keys=True)})
 
 
-def _settings(method: Any) -> dict[str, Any]:
+def _settings(method: Method) -> dict[str, Any]:
     """All settings; what JSON cannot hold is told in words."""
     from ..io import model_files
 
@@ -229,7 +242,11 @@ def _settings(method: Any) -> dict[str, Any]:
     return {key: v if isinstance(v, plain) else repr(v) for key, v in values.items()}
 
 
-def _judged(exemplar: Any, columns: Sequence[str], judgement: Callable) -> dict[str, Any]:
+def _judged(
+    exemplar: np.ndarray,
+    columns: Sequence[str],
+    judgement: Callable[[Judge], Mapping[str, Score]],
+) -> dict[str, ScoreDict]:
     """`judgement` of a Judge for each column; one that breaks does not take the others along."""
     from ..metrics import Judge, Score
     from .results import score_dict
@@ -244,11 +261,12 @@ def _judged(exemplar: Any, columns: Sequence[str], judgement: Callable) -> dict[
     return found
 
 
-def _losses(steps: Sequence[Any]) -> list[list[float]] | None:
+def _losses(steps: Sequence[Step]) -> list[list[float]] | None:
     """Pairs of iteration and loss, 500 at most, the first and the last among them."""
     import math
 
-    found = [[s.iteration, float(f"{s.loss:.6g}")] for s in steps if math.isfinite(s.loss)]
+    losses = [(s.iteration, s.loss) for s in steps if s.loss is not None]
+    found = [[number, float(f"{loss:.6g}")] for number, loss in losses if math.isfinite(loss)]
     if len(found) > _MAX_LOSSES:
         last = len(found) - 1
         found = [found[round(i * last / (_MAX_LOSSES - 1))] for i in range(_MAX_LOSSES)]
@@ -263,7 +281,7 @@ def _limit_to(cores: Sequence[int] | None) -> None:
 
 def _end_with_the_starter(folder: Path) -> None:
     with contextlib.suppress(OSError, ValueError):
-        while sys.stdin.buffer.raw.read(1):
+        while os.read(sys.stdin.fileno(), 1):
             pass
     shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Generator, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from ..core.errors import TextoError
 from .local import Work
 from .machine import cores
 from .process import Outcome, execute
 
+if TYPE_CHECKING:
+    import numpy as np
+
 _PATIENCE = 20.0  # seconds for a scheduler to answer
 
 
-def run(work: Iterable[Work], address: str) -> Iterator[tuple[Any, Outcome]]:
+def run(work: Iterable[Work], address: str) -> Generator[tuple[Any, Outcome], None, None]:
     """(key, outcome) of each piece of `work` as it is done, wherever.
 
     When the iterator is closed or an exception is raised here, what runs is ended. TextoError
@@ -43,7 +46,9 @@ def run(work: Iterable[Work], address: str) -> Iterator[tuple[Any, Outcome]]:
         client.close()
 
 
-def _on_worker(job: Mapping[str, Any], pixels: Any, slots: Mapping[str, int]) -> Outcome:
+def _on_worker(
+    job: Mapping[str, Any], pixels: np.ndarray | None, slots: Mapping[str, int]
+) -> Outcome:
     """Runs on a worker: the job in a process of its own."""
     from distributed import get_worker
 

@@ -1,4 +1,4 @@
-"""The exemplars of a comparison: their names, sizes and pixels."""
+"""The exemplars of a comparison: their names, shapes and pixels."""
 
 from __future__ import annotations
 
@@ -6,14 +6,20 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..core.errors import TextoError
 from ..core.types import as_image
 from . import store
 from .results import EXEMPLARS, Exemplar
 
-Size = tuple[int, int] | float | None
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..io.images import Alpha
+
+# Of results: (height, width), a multiple of the exemplar's, or each exemplar's own.
+Wanted = tuple[int, int] | float | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,27 +28,27 @@ class Opened:
 
     name: str
     path: str
-    pixels: Any
-    alpha: str = "refuse"
+    pixels: np.ndarray
+    alpha: Alpha = "refuse"
 
 
 def open_exemplars(
-    paths: Sequence[str | os.PathLike], *, alpha: str | None = None, max_pixels: int | None = None
+    paths: Sequence[str | os.PathLike], *, alpha: Alpha | None = None, max_pixels: int | None = None
 ) -> list[Opened]:
     """The pictures at `paths` under distinct names made of their stems."""
-    from ..io.images import open_image
+    from ..io.images import MAX_PIXELS, open_image
 
-    given = {"alpha": alpha, "max_pixels": max_pixels}
-    given = {key: value for key, value in given.items() if value is not None}
+    alpha = alpha or "refuse"
+    limit = MAX_PIXELS if max_pixels is None else max_pixels
     found: list[Opened] = []
     for path in paths:
-        pixels = open_image(path, **given).pixels
+        pixels = open_image(path, alpha=alpha, max_pixels=limit).pixels
         name = _free(store.file_name(Path(path).stem), [each.name for each in found])
-        found.append(Opened(name, os.fspath(path), pixels, alpha or "refuse"))
+        found.append(Opened(name, os.fspath(path), pixels, alpha))
     return found
 
 
-def named(exemplars: Mapping[str, Any]) -> list[Opened]:
+def named(exemplars: Mapping[str, np.ndarray]) -> list[Opened]:
     """Arrays (H, W, C) float32 in [0, 1] by name."""
     found: list[Opened] = []
     for name, pixels in exemplars.items():
@@ -70,8 +76,8 @@ def distinct(opened: Sequence[Opened]) -> Sequence[Opened]:
     return opened
 
 
-def described(each: Opened, size: Size) -> Exemplar:
-    """What the comparison keeps of it, for results of `size`."""
+def described(each: Opened, wanted: Wanted) -> Exemplar:
+    """What the comparison keeps of it, for results as `wanted`."""
     from ..io.model_files import exemplar_hash
 
     height, width = each.pixels.shape[:2]
@@ -79,17 +85,18 @@ def described(each: Opened, size: Size) -> Exemplar:
         name=each.name,
         path=each.path,
         sha256=exemplar_hash(each.pixels),
-        size=(width, height),
-        result_size=result_size((width, height), size),
+        shape=(height, width),
+        result_shape=result_shape((height, width), wanted),
         picture=f"{EXEMPLARS}/{each.name}.png",
     )
 
 
-def result_size(exemplar: tuple[int, int], size: Size) -> tuple[int, int]:
-    """(width, height) of what is made of an exemplar of (width, height)."""
-    if isinstance(size, tuple):
-        return size
-    return tuple(max(1, round((size or 1.0) * side)) for side in exemplar)
+def result_shape(exemplar: tuple[int, int], wanted: Wanted) -> tuple[int, int]:
+    """(height, width) of what is made of an exemplar of (height, width)."""
+    if isinstance(wanted, tuple):
+        return wanted
+    height, width = (max(1, round((wanted or 1.0) * side)) for side in exemplar)
+    return height, width
 
 
 def _free(name: str, taken: Sequence[str]) -> str:

@@ -6,13 +6,13 @@ import io
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from . import store
 from .results import Exemplar, Results
 
 if TYPE_CHECKING:
-    from PIL import Image, ImageDraw
+    from PIL import Image, ImageDraw, ImageFont
 
 _LEAST, _MOST = 128, 320  # pixels a side that a picture's place takes
 _GAP, _HEADER, _FOOTER = 12, 40, 28
@@ -35,12 +35,12 @@ def write_grid(results: Results, path: Path) -> None:
     for number, head in enumerate(["exemplar", *heads]):
         sheet.write(head, number, _HEADER / 2, 24, _INK)
     for row, exemplar in enumerate(results.exemplars):
-        scale = sheet.side / max(sheet.side, *exemplar.size, *exemplar.result_size)
+        scale = sheet.side / max(sheet.side, *exemplar.shape, *exemplar.result_shape)
         sheet.show(results.folder / exemplar.picture, _caption(exemplar), row, 0, scale)
         for number, entry in enumerate(results.entries, 1):
             cell = results.cell(exemplar.name, entry.label, results.seeds[0])
             if cell is not None and cell.picture is not None:
-                took = _seconds(cell.fit_s + cell.synthesis_s)
+                took = _seconds(cell.seconds)
                 sheet.show(results.folder / cell.picture, took, row, number, scale)
             else:
                 sheet.dash("not run yet" if cell is None else cell.status, row, number)
@@ -48,7 +48,8 @@ def write_grid(results: Results, path: Path) -> None:
 
 
 def _caption(exemplar: Exemplar) -> str:
-    return f"{exemplar.name}, {exemplar.size[0]} x {exemplar.size[1]}"
+    height, width = exemplar.shape
+    return f"{exemplar.name}, {width} x {height}"
 
 
 def _seconds(seconds: float) -> str:
@@ -68,8 +69,8 @@ class _Sheet:
         """An empty sheet with a place for each exemplar and each result."""
         from PIL import Image, ImageDraw
 
-        sizes = [size for each in results.exemplars for size in (each.size, each.result_size)]
-        side = min(_MOST, max(_LEAST, *(max(size) for size in sizes)))
+        sides = [max(*each.shape, *each.result_shape) for each in results.exemplars]
+        side = min(_MOST, max(_LEAST, *sides))
         width = _GAP + (1 + len(results.entries)) * (side + _GAP)
         height = _HEADER + len(results.exemplars) * (side + _FOOTER + _GAP)
         image = Image.new("RGB", (width, height), "white")
@@ -121,7 +122,7 @@ class _Sheet:
 
 
 @cache
-def _font(size: int) -> Any:
+def _font(size: int) -> ImageFont.FreeTypeFont:
     """DejaVu Sans, which has more alphabets than Pillow's own font."""
     from matplotlib import get_data_path
     from PIL import ImageFont

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .machine import cores
 from .process import Outcome, execute
 
-Work = tuple[Any, Mapping[str, Any], Any]  # a key, the job, the exemplar's pixels or None
+if TYPE_CHECKING:
+    import numpy as np
+
+Work = tuple[Any, Mapping[str, Any], "np.ndarray | None"]  # a key, the job, its exemplar's pixels
 
 
-def run(work: Iterable[Work], jobs: int) -> Iterator[tuple[Any, Outcome]]:
+def run(work: Iterable[Work], jobs: int) -> Generator[tuple[Any, Outcome], None, None]:
     """(key, outcome) of each piece of `work` as it is done, `jobs` of them at a time.
 
     Two or more share the processors out, so that their threads do not fight. When the iterator is
     closed or an exception is raised here, the processes that run are ended.
     """
-    stopped, shares = threading.Event(), queue.SimpleQueue()
+    stopped = threading.Event()
+    shares: queue.SimpleQueue[list[int] | None] = queue.SimpleQueue()
     for share in shared_out(cores(), jobs):
         shares.put(share)
 
-    def one(job: Mapping[str, Any], pixels: Any) -> Outcome:
+    def one(job: Mapping[str, Any], pixels: np.ndarray | None) -> Outcome:
         share = shares.get()
         try:
             return execute({**_limits(job, share), **job}, pixels, stopped.is_set)

@@ -8,7 +8,15 @@ import platform
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
+
+
+class Machine(TypedDict):
+    """How many processors there are, their name, and that of the graphics card."""
+
+    cores: int
+    cpu: str
+    gpu: str | None
 
 
 def cores() -> list[int]:
@@ -19,8 +27,8 @@ def cores() -> list[int]:
         return list(range(os.cpu_count() or 1))
 
 
-def machine() -> dict[str, Any]:
-    """{"cores": how many, "cpu": its name, "gpu": its name or None}."""
+def machine() -> Machine:
+    """The machine that this process runs on."""
     return {"cores": len(cores()), "cpu": _cpu(), "gpu": _gpu()}
 
 

@@ -55,11 +55,11 @@ def import_clock() -> Iterator[ImportClock]:
             clock.inside = False
             clock.seconds += time.perf_counter() - start
 
-    SourceFileLoader.exec_module = exec_module
+    SourceFileLoader.exec_module = exec_module  # type: ignore[method-assign,assignment]  # timed
     try:
         yield clock
     finally:
-        SourceFileLoader.exec_module = earlier
+        SourceFileLoader.exec_module = earlier  # type: ignore[method-assign]  # as it was
 
 
 def versions(method: str) -> dict[str, str]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .. import __version__
 from ..core.errors import TextoError
 from . import store
-from .results import FORMAT, PLAN, Entry, Exemplar, Results, read_json, to_bytes
+from .kept import Kept, Whole, checked, read_json, to_bytes
+from .machine import Machine
+from .results import FORMAT, PLAN, Column, Entry, Exemplar, Results, Shape
 
 _WORDS = {
     "texto": "the version of texto",
@@ -24,22 +24,33 @@ _WORDS = {
 }
 
 
-@dataclass(frozen=True)
-class Plan:
+class Request(Kept, frozen=True):
+    """What decides the results. `size` : (width, height) of those of each exemplar."""
+
+    texto: str
+    entries: tuple[Mapping[str, Any], ...]
+    exemplars: tuple[tuple[str, str], ...]
+    size: tuple[Shape, ...]
+    seeds: tuple[Whole, ...]
+    columns: tuple[tuple[str, bool], ...]
+    deterministic: bool
+
+
+class Plan(Kept, frozen=True):
     """One comparison. `request` is what must be the same for it to be continued.
 
-    The fields are those of `texto.comparison.Results`.
+    The other fields are those of `texto.comparison.Results`.
     """
 
-    folder: Path
     title: str
-    seeds: Sequence[int]
-    entries: Sequence[Entry]
-    exemplars: Sequence[Exemplar]
-    columns: Sequence[Mapping[str, Any]]
-    machine: Mapping[str, Any]
+    seeds: tuple[Whole, ...]
+    entries: tuple[Entry, ...]
+    exemplars: tuple[Exemplar, ...]
+    columns: tuple[Column, ...]
+    machine: Machine
     created: str
-    request: Mapping[str, Any]
+    request: Request
+    format: int = FORMAT
 
     def runs(self) -> Iterator[tuple[str, str, int]]:
         """(exemplar, label, seed) of each cell, in the order in which they run.
@@ -60,22 +71,11 @@ class Plan:
         """The exemplar of this name."""
         return next(each for each in self.exemplars if each.name == name)
 
-    def save(self) -> None:
-        """Write it into its folder."""
-        values = {
-            "format": FORMAT,
-            "title": self.title,
-            "seeds": list(self.seeds),
-            "entries": [entry.to_json() for entry in self.entries],
-            "exemplars": [each.to_json() for each in self.exemplars],
-            "columns": [dict(column) for column in self.columns],
-            "machine": dict(self.machine),
-            "created": self.created,
-            "request": dict(self.request),
-        }
-        store.write(self.folder / PLAN, to_bytes(values))
+    def turned(self) -> Plan:
+        """This plan with sizes as files have them, or the other way round."""
+        return self.replaced(exemplars=tuple(each.turned() for each in self.exemplars))
 
-    def continuing(self, earlier: Plan) -> Plan:
+    def continuing(self, earlier: Plan, folder: Path) -> Plan:
         """This plan as the one that continues `earlier`; TextoError where it asks for another.
 
         Title and published scores may change.
@@ -83,35 +83,35 @@ class Plan:
         changed = [
             words
             for key, words in _WORDS.items()
-            if self.request.get(key) != earlier.request.get(key)
+            if getattr(self.request, key) != getattr(earlier.request, key)
         ]
         if changed:
             raise TextoError(
-                f"folder {str(self.folder)!r}",
+                f"folder {str(folder)!r}",
                 f"holds another comparison: {', '.join(changed)} differ",
                 "give what it was made with, another folder with -o, or --force to start anew",
             )
-        return dataclasses.replace(self, created=earlier.created, machine=earlier.machine)
+        return self.replaced(created=earlier.created, machine=earlier.machine)
 
 
 def request(
     entries: Sequence[Mapping[str, Any]],
     exemplars: Sequence[Exemplar],
     seeds: Sequence[int],
-    columns: Sequence[Mapping[str, Any]],
+    columns: Sequence[Column],
     *,
     deterministic: bool,
-) -> dict[str, Any]:
-    """What decides the results, as plain data."""
-    return {
-        "texto": __version__,
-        "entries": [dict(entry) for entry in entries],
-        "exemplars": [[each.name, each.sha256] for each in exemplars],
-        "size": [list(each.result_size) for each in exemplars],
-        "seeds": list(seeds),
-        "columns": [[column["name"], column["reason"] is None] for column in columns],
-        "deterministic": deterministic,
-    }
+) -> Request:
+    """What decides the results of this texto."""
+    return Request(
+        texto=__version__,
+        entries=tuple(entries),
+        exemplars=tuple((each.name, each.sha256) for each in exemplars),
+        size=tuple(each.turned().result_shape for each in exemplars),
+        seeds=tuple(seeds),
+        columns=tuple((column["name"], column["reason"] is None) for column in columns),
+        deterministic=deterministic,
+    )
 
 
 def read(folder: Path) -> Plan:
@@ -122,38 +122,23 @@ def read(folder: Path) -> Plan:
     values = read_json(folder / PLAN, what)
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise TextoError(what, "was made by another version", "start anew with --force")
-    try:
-        return Plan(
-            folder=folder,
-            title=str(values["title"]),
-            seeds=tuple(map(int, values["seeds"])),
-            entries=tuple(Entry.from_json(each, what) for each in values["entries"]),
-            exemplars=tuple(Exemplar.from_json(each, what) for each in values["exemplars"]),
-            columns=tuple(_column(each) for each in values["columns"]),
-            machine=dict(values["machine"]),
-            created=str(values["created"]),
-            request=dict(values["request"]),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, TextoError):
-            raise
-        raise TextoError(what, f"its {PLAN} is damaged", "start anew with --force") from error
+    return checked(values, Plan, what).turned()
 
 
 def load(folder: str | Path) -> Results:
     """The comparison in `folder`, finished or not; TextoError where there is none."""
-    return results(read(Path(folder)))
+    return results(read(Path(folder)), Path(folder))
 
 
-def results(plan: Plan) -> Results:
-    """What is in the plan's folder so far."""
-    found = (store.saved_cell(plan.folder, *key) for key in plan.runs())
-    floors = {each.name: store.saved_floor(plan.folder, each.name) for each in plan.exemplars}
-    sizes = {each.result_size for each in plan.exemplars}
+def results(plan: Plan, folder: Path) -> Results:
+    """What is in the plan's `folder` so far."""
+    found = (store.saved_cell(folder, *key) for key in plan.runs())
+    floors = {each.name: store.saved_floor(folder, each.name) for each in plan.exemplars}
+    shapes = {each.result_shape for each in plan.exemplars}
     return Results(
-        folder=plan.folder,
+        folder=folder,
         title=plan.title,
-        size=sizes.pop() if len(sizes) == 1 else None,
+        shape=shapes.pop() if len(shapes) == 1 else None,
         seeds=plan.seeds,
         entries=plan.entries,
         exemplars=plan.exemplars,
@@ -165,15 +150,15 @@ def results(plan: Plan) -> Results:
     )
 
 
-def opened(plan: Plan, *, force: bool) -> Plan:
-    """`plan` saved in its folder, as the continuation of what is there unless `force`."""
-    check_folder(plan.folder, force=force)
-    if (plan.folder / PLAN).exists():
+def opened(plan: Plan, folder: Path, *, force: bool) -> Plan:
+    """`plan` saved in its `folder`, as the continuation of what is there unless `force`."""
+    check_folder(folder, force=force)
+    if (folder / PLAN).exists():
         if force:
-            store.clear(plan.folder)
+            store.clear(folder)
         else:
-            plan = plan.continuing(read(plan.folder))
-    plan.save()
+            plan = plan.continuing(read(folder), folder)
+    store.write(folder / PLAN, to_bytes(plan.turned()))
     return plan
 
 
@@ -192,7 +177,3 @@ def check_folder(folder: Path, *, force: bool) -> None:
 
 def _is_empty(folder: Path) -> bool:
     return all(path.name.startswith(".") for path in folder.iterdir())
-
-
-def _column(values: Any) -> dict[str, Any]:
-    return {key: values[key] for key in ("name", "help", "better", "reason")}

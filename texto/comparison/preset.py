@@ -77,9 +77,10 @@ def _entry(values: Any, what: str) -> Asked:
     if not isinstance(values, dict):
         raise TextoError(what, "is no table", "write it under [[entries]]")
     _check(values, _ENTRY, what)
+    method: str = values["method"]
     return Asked(
-        values.get("label", values["method"]),
-        values["method"],
+        values.get("label", method),
+        method,
         values.get("settings", {}),
         published=values.get("published"),
     )

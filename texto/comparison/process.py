@@ -14,9 +14,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .cell import JOB, PICTURE, PIXELS, RESULT, one_line
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _CHILD = "import sys; from texto.comparison.cell import main; main(sys.argv[1])"
@@ -39,7 +42,7 @@ class Stopped(Exception):
 
 def execute(
     job: Mapping[str, Any],
-    pixels: Any = None,
+    pixels: np.ndarray | None = None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Outcome:
     """Run `job` in a process of its own, and wait for it.
@@ -118,7 +121,8 @@ def _end(child: subprocess.Popen) -> None:
     with contextlib.suppress(OSError):
         child.kill()
     child.wait()
-    child.stdin.close()
+    if child.stdin is not None:
+        child.stdin.close()
 
 
 def _death(code: int, folder: Path) -> str:

@@ -10,115 +10,103 @@ Layout of the folder:
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
 
-from ..core.errors import TextoError
-from . import fields
+from msgspec import field
+
+from .kept import Kept, Place, ScoreDict, Side, Text, Whole
+from .machine import Machine
+
+if TYPE_CHECKING:
+    from ..metrics import Score
 
 PLAN, EXEMPLARS, RUNS, FLOORS = "plan.json", "exemplars", "runs", "floors"
-STATUSES = ("done", "failed", "unavailable")
 FORMAT = 1  # of the folder
 
-ScoreDict = Mapping[str, Any]  # {"value": float | None, "spread": float | None, "reason": str}
+Shape = tuple[Side, Side]
+Scores = Mapping[str, ScoreDict]  # by column
 
 
-@dataclass(frozen=True)
-class Entry(fields.Checked):
+class Entry(Kept, frozen=True):
     """One column of pictures: a registered `method` with `settings` under a `label`.
 
     `published` : scores that a paper prints for it, means over its textures, by column.
     """
 
-    label: str
-    method: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    published: Mapping[str, float] | None = None
-
-    _CHECKS: ClassVar = {
-        "label": fields.text,
-        "method": fields.text,
-        "settings": lambda v: isinstance(v, dict),
-        "published": lambda v: v is None or fields.mapping(v, fields.number),
-    }
+    label: Text
+    method: Text
+    settings: Mapping[str, Any]
+    published: Mapping[str, float] | None
 
 
-@dataclass(frozen=True)
-class Exemplar(fields.Checked):
-    """One row: `size` (width, height) of the exemplar, `result_size` of what is made from it.
+class Exemplar(Kept, frozen=True):
+    """One row: `shape` (height, width) of the exemplar, `result_shape` of what is made from it.
 
     `path` : as it was given. `sha256` : of the pixels. `picture` : its file in the folder.
     """
 
+    name: Text
+    path: Text
+    sha256: Text
+    shape: Shape = field(name="size")
+    result_shape: Shape = field(name="result_size")
+    picture: Place
+
+    def turned(self) -> Exemplar:
+        """This one with height and width exchanged: files have sizes, (width, height)."""
+        return self.replaced(shape=self.shape[::-1], result_shape=self.result_shape[::-1])
+
+
+class Column(TypedDict):
+    """A score. `reason` : why it could not run here, or None. `unit` : of a cost, in reports."""
+
     name: str
-    path: str
-    sha256: str
-    size: tuple[int, int]
-    result_size: tuple[int, int]
-    picture: str
-
-    _CHECKS: ClassVar = {
-        "name": fields.text,
-        "path": fields.text,
-        "sha256": fields.text,
-        "size": fields.size,
-        "result_size": fields.size,
-        "picture": fields.place,
-    }
+    help: str
+    better: Literal["lower", "higher"]
+    reason: str | None
+    unit: NotRequired[str | None]
 
 
-@dataclass(frozen=True)
-class Cell(fields.Checked):
+class Cell(Kept, frozen=True):
     """One run of one entry on one exemplar with one seed.
 
     `status` : "done"; "failed" with the `reason` in one line; "unavailable" where the method
     cannot run here, with the reason. Times in seconds, imports not counted. `peak_bytes` : the
-    most memory that its process held up to the end of the synthesis. `scores` : by column,
-    {"value", "spread", "reason"}. `picture` : its file in the folder. `loss` : pairs
-    (iteration, loss). `settings` : all of the method's. `threads` : what it might use.
+    most memory that its process held up to the end of the synthesis. `scores` : by column.
+    `picture` : its file in the folder. `loss` : pairs (iteration, loss). `settings` : all of the
+    method's. `threads` : what it might use.
     """
 
-    exemplar: str
-    label: str
-    seed: int
-    status: str
-    reason: str | None = None
+    exemplar: Text
+    label: Text
+    seed: Whole
+    status: Literal["done", "failed", "unavailable"]
+    reason: Text | None = None
     fit_s: float | None = None
     synthesis_s: float | None = None
-    peak_bytes: int | None = None
-    scores: Mapping[str, ScoreDict] = field(default_factory=dict)
-    picture: str | None = None
-    loss: Sequence[tuple[int, float]] | None = None
+    peak_bytes: Whole | None = None
+    scores: Scores = field(default_factory=dict)
+    picture: Place | None = None
+    loss: tuple[tuple[Whole, float], ...] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
-    versions: Mapping[str, str] = field(default_factory=dict)
-    threads: int = 1
-
-    _CHECKS: ClassVar = {
-        "exemplar": fields.text,
-        "label": fields.text,
-        "seed": fields.whole,
-        "status": lambda v: v in STATUSES,
-        "reason": lambda v: v is None or fields.text(v),
-        "fit_s": lambda v: v is None or fields.number(v),
-        "synthesis_s": lambda v: v is None or fields.number(v),
-        "peak_bytes": lambda v: v is None or fields.whole(v),
-        "scores": lambda v: fields.mapping(v, fields.score),
-        "picture": lambda v: v is None or fields.place(v),
-        "loss": lambda v: v is None or (isinstance(v, list) and all(map(fields.loss, v))),
-        "settings": lambda v: isinstance(v, dict),
-        "versions": lambda v: fields.mapping(v, fields.text),
-        "threads": fields.whole,
-    }
+    versions: Mapping[str, Text] = field(default_factory=dict)
+    threads: Whole = 1
 
     def value(self, column: str) -> float | None:
         """The score in `column`; None where there is none."""
-        return self.scores.get(column, {}).get("value")
+        score = self.scores.get(column)
+        return None if score is None else score["value"]
+
+    @property
+    def seconds(self) -> float:
+        """Of fit and synthesis together."""
+        return (self.fit_s or 0) + (self.synthesis_s or 0)
 
     @property
     def weights(self) -> str:
@@ -126,37 +114,31 @@ class Cell(fields.Checked):
         name, layers = (self.settings.get(k) for k in ("network_weights", "random_layers"))
         return f"{name}, random in {layers}" if layers and name != "random" else str(name or "")
 
-    def replaced(self, **changes: Any) -> Cell:
-        """This cell with some fields changed."""
-        return dataclasses.replace(self, **changes)
-
 
 @dataclass(frozen=True)
 class Results:
     """Everything that a comparison found.
 
-    `size` : (width, height) of all results, None where each exemplar has its own, see
-    `Exemplar.result_size`. `columns` : {"name", "help", "better": "lower" | "higher", "reason":
-    why it could not run here, or None}. `floors` : by exemplar, then by column, {"value",
-    "spread", "reason"}. `machine` : {"cores", "cpu", "gpu"}. `created` : ISO 8601, UTC.
+    `shape` : (height, width) of all results, None where each exemplar has its own, see
+    `Exemplar.result_shape`. `floors` : by exemplar, then by column. `created` : ISO 8601, UTC.
     Cells that have not run yet are not among `cells`.
     """
 
     folder: Path
     title: str
-    size: tuple[int, int] | None
+    shape: tuple[int, int] | None
     seeds: Sequence[int]
     entries: Sequence[Entry]
     exemplars: Sequence[Exemplar]
-    columns: Sequence[Mapping[str, Any]]
-    floors: Mapping[str, Mapping[str, ScoreDict]]
+    columns: Sequence[Column]
+    floors: Mapping[str, Scores]
     cells: Sequence[Cell]
-    machine: Mapping[str, Any]
+    machine: Machine
     created: str
 
     def cell(self, exemplar: str, label: str, seed: int) -> Cell | None:
         """The cell of these, None where it has not run."""
-        return self._by_key().get((exemplar, label, seed))
+        return self._by_key.get((exemplar, label, seed))
 
     def is_random(self, label: str) -> bool:
         """Whether layers of this label's network have random weights."""
@@ -205,8 +187,9 @@ class Results:
         found = {}
         for entry in self.entries:
             given = entry.published or {}
-            if column in given or bare in given:
-                found[entry.label] = given.get(column, given.get(bare))
+            name = column if column in given else bare
+            if name in given:
+                found[entry.label] = given[name]
         return found
 
     def published_ranks(self, column: str) -> dict[str, int]:
@@ -216,12 +199,9 @@ class Results:
     def _better(self, column: str) -> str:
         return next((c["better"] for c in self.columns if c["name"] == column), "lower")
 
+    @cached_property
     def _by_key(self) -> dict[tuple[str, str, int], Cell]:
-        cells = self.__dict__.get("_cells")
-        if cells is None:
-            cells = {(cell.exemplar, cell.label, cell.seed): cell for cell in self.cells}
-            object.__setattr__(self, "_cells", cells)
-        return cells
+        return {(cell.exemplar, cell.label, cell.seed): cell for cell in self.cells}
 
     def _values(self, exemplar: str, label: str, column: str) -> dict[int, float]:
         """The scores that there are, by seed."""
@@ -234,24 +214,8 @@ class Results:
         return found
 
 
-def read_json(path: Path, what: str) -> Any:
-    """The JSON in the file `path`; TextoError where it is missing or damaged."""
-    try:
-        return json.loads(path.read_bytes())
-    except OSError as error:
-        raise TextoError(what, error.strerror or str(error), "run the comparison again") from error
-    except (ValueError, RecursionError) as error:
-        raise fields.damaged(what, "is no JSON") from error
-
-
-def to_bytes(value: Any) -> bytes:
-    """`value` as the bytes of a JSON file: keys sorted, so that equal values are equal files."""
-    text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    return text.encode() + b"\n"
-
-
-def score_dict(score: Any) -> dict[str, Any]:
-    """A `texto.metrics.Score` as plain data; a value that is no number becomes a reason."""
+def score_dict(score: Score) -> ScoreDict:
+    """`score` as plain data; a value that is no number becomes a reason."""
     value, spread = _finite(score.value), _finite(score.spread)
     reason = score.reason
     if value is None and reason is None:

@@ -17,7 +17,8 @@ from . import asked as asking
 from . import plan as planning
 from . import store
 from .asked import Asked
-from .exemplars import Opened, Size, described, distinct
+from .exemplars import Opened, Wanted, described, distinct
+from .local import Work
 from .plan import Plan
 from .process import Outcome
 from .results import Cell, Entry, Results
@@ -48,7 +49,7 @@ class Engine:
             raise TextoError("timeout", f"is {self.timeout}", "give seconds above 0")
 
     @contextlib.contextmanager
-    def running(self, work: Sequence[Any]) -> Iterator[Iterator[tuple[Any, Outcome]]]:
+    def running(self, work: Sequence[Work]) -> Iterator[Iterator[tuple[Any, Outcome]]]:
         """The outcomes of `work` as they come; what runs is ended with the block."""
         from . import cluster, local
 
@@ -62,8 +63,9 @@ class Engine:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """A plan in its folder, ready to run. `pixels` of the exemplars by name."""
+    """A plan in its folder, ready to run."""
 
+    folder: Path
     plan: Plan
     opened: Sequence[Opened]
     engine: Engine
@@ -88,11 +90,11 @@ class Comparison:
     def missing(self) -> Iterator[tuple[str, str, int]]:
         """The cells without a result; those that failed or could not run are tried again."""
         for key in self.plan.runs():
-            cell = store.saved_cell(self.plan.folder, *key)
+            cell = store.saved_cell(self.folder, *key)
             if cell is None or cell.status != "done":
                 yield key
 
-    def _work(self, key: tuple[str, str, int]) -> Any:
+    def _work(self, key: tuple[str, str, int]) -> Work:
         name, label, seed = key
         entry, exemplar = self.plan.entry(label), self.plan.exemplar(name)
         given = self._given(name)
@@ -101,7 +103,7 @@ class Comparison:
             "method": entry.method,
             "settings": dict(entry.settings),
             "seed": seed,
-            "size": list(exemplar.result_size),
+            "shape": list(exemplar.result_shape),
             "record": {
                 "exemplar": Path(exemplar.path).name,
                 "exemplar_hash": exemplar.sha256,
@@ -111,9 +113,9 @@ class Comparison:
         }
         return key, self._job(job), given.pixels
 
-    def _floors(self) -> Iterator[Any]:
+    def _floors(self) -> Iterator[Work]:
         for each in self.opened:
-            if store.saved_floor(self.plan.folder, each.name) is None:
+            if store.saved_floor(self.folder, each.name) is None:
                 yield (_FLOOR, each.name), self._job({"kind": "floor"}), each.pixels
 
     def _job(self, job: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,7 +128,7 @@ class Comparison:
 
     def _keep_floor(self, name: str, outcome: Outcome) -> None:
         if outcome.result is not None:
-            store.save_floor(self.plan.folder, name, outcome.result["scores"])
+            store.save_floor(self.folder, name, outcome.result["scores"])
         else:  # it is tried again next time
             note = f"no floor for exemplar {name!r}: {outcome.failure}"
             warnings.warn(note, TextoWarning, stacklevel=2)
@@ -140,7 +142,7 @@ class Comparison:
         settings = {"settings": dict(self.plan.entry(label).settings)}
         cell = Cell(name, label, seed, **{**settings, **values})
         picture = outcome.picture if cell.status == "done" else None
-        return store.save_cell(self.plan.folder, cell, picture)
+        return store.save_cell(self.folder, cell, picture)
 
 
 def prepare(
@@ -149,7 +151,7 @@ def prepare(
     *,
     folder: Path,
     seeds: Sequence[int],
-    size: Size = None,
+    wanted: Wanted = None,
     columns: Sequence[str] | None = None,
     title: str | None = None,
     engine: Engine | None = None,
@@ -159,7 +161,7 @@ def prepare(
     """Check everything, then open the folder. TextoError leaves the folder as it was."""
     engine = engine or Engine()
     planning.check_folder(folder, force=force)
-    exemplars = [described(each, size) for each in distinct(opened)]
+    exemplars = [described(each, wanted) for each in distinct(opened)]
     probed = _probed(entries, columns, engine)
     asked = planning.request(
         [entry.request() for entry in entries],
@@ -170,7 +172,6 @@ def prepare(
     )
     names = ", ".join(each.name for each in exemplars[:4]) + (", ..." if exemplars[4:] else "")
     made = Plan(
-        folder=folder,
         title=title or f"Comparison on {names}",
         seeds=tuple(seeds),
         entries=_entries(entries, probed["entries"]),
@@ -180,9 +181,9 @@ def prepare(
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         request=asked,
     )
-    made = planning.opened(made, force=force)
-    _keep_exemplars(made, opened)
-    return Comparison(made, opened, engine, 1 if deterministic else None)
+    made = planning.opened(made, folder, force=force)
+    _keep_exemplars(made, folder, opened)
+    return Comparison(folder, made, opened, engine, 1 if deterministic else None)
 
 
 def finish(comparison: Comparison) -> Results:
@@ -191,8 +192,8 @@ def finish(comparison: Comparison) -> Results:
     from .report import write_report
     from .table import write_csv
 
-    folder = comparison.plan.folder
-    results = planning.results(comparison.plan)
+    folder = comparison.folder
+    results = planning.results(comparison.plan, folder)
     write_csv(results, folder / store.TABLE)
     write_grid(results, folder / store.GRID)
     write_report(results, folder / store.REPORT)
@@ -211,11 +212,11 @@ def check_seeds(seeds: Sequence[int]) -> tuple[int, ...]:
     return tuple(seeds)
 
 
-def _keep_exemplars(plan: Plan, opened: Sequence[Opened]) -> None:
+def _keep_exemplars(plan: Plan, folder: Path, opened: Sequence[Opened]) -> None:
     from ..io.images import encode_png
 
     for each, given in zip(plan.exemplars, opened, strict=True):
-        path = plan.folder / each.picture
+        path = folder / each.picture
         if not path.exists():
             store.write(path, encode_png(given.pixels))
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from ..core.errors import TextoError
 from ..io.files import replacing
-from .results import EXEMPLARS, FLOORS, PLAN, RUNS, Cell, read_json, to_bytes
+from .kept import ScoreDict, checked, read_json, to_bytes
+from .results import EXEMPLARS, FLOORS, PLAN, RUNS, Cell, Scores
 
 GRID, TABLE, REPORT = "grid.png", "scores.csv", "report.html"
 OUTPUTS = (GRID, TABLE, REPORT)
@@ -45,9 +44,10 @@ def save_cell(folder: Path, cell: Cell, picture: bytes | None) -> Cell:
     if picture is None:
         (folder / f"{stem}.png").unlink(missing_ok=True)
     else:
-        cell = cell.replaced(picture=f"{stem.as_posix()}.png")
-        write(folder / cell.picture, picture)
-    write(folder / f"{stem}.json", to_bytes(cell.to_json()))
+        name = f"{stem.as_posix()}.png"
+        cell = cell.replaced(picture=name)
+        write(folder / name, picture)
+    write(folder / f"{stem}.json", to_bytes(cell))
     return cell
 
 
@@ -57,22 +57,23 @@ def saved_cell(folder: Path, exemplar: str, label: str, seed: int) -> Cell | Non
     if not path.exists():
         return None
     what = f"cell {str(path)!r}"
-    cell = Cell.from_json(read_json(path, what), what)
+    cell = checked(read_json(path, what), Cell, what)
     if (cell.exemplar, cell.label, cell.seed) != (exemplar, label, seed):
         raise TextoError(what, "is that of another run", "start anew with --force")
     whole = cell.picture is None or (folder / cell.picture).is_file()
     return cell if whole else None
 
 
-def save_floor(folder: Path, exemplar: str, scores: Mapping[str, Any]) -> None:
+def save_floor(folder: Path, exemplar: str, scores: Scores) -> None:
     """Write what a perfect result would get."""
     write(folder / FLOORS / f"{file_name(exemplar)}.json", to_bytes(scores))
 
 
-def saved_floor(folder: Path, exemplar: str) -> dict[str, Any] | None:
+def saved_floor(folder: Path, exemplar: str) -> Scores | None:
     """What a perfect result would get; None where it has not been computed."""
     path = folder / FLOORS / f"{file_name(exemplar)}.json"
-    return read_json(path, f"floor {str(path)!r}") if path.exists() else None
+    what = f"floor {str(path)!r}"
+    return checked(read_json(path, what), dict[str, ScoreDict], what) if path.exists() else None
 
 
 def clear(folder: Path) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from . import store
-from .results import Cell, Results
+from .results import Cell, Results, Scores
 
 FLOOR = "floor"
 _HEAD = (
@@ -40,9 +40,9 @@ def write_csv(results: Results, path: Path) -> None:
     names = [column["name"] for column in results.columns]
     writer.writerow([*_HEAD, *(word for name in names for word in (name, f"{name}_spread"))])
     methods = {entry.label: entry.method for entry in results.entries}
-    sizes = {each.name: each.result_size for each in results.exemplars}
+    shapes = {each.name: each.result_shape for each in results.exemplars}
     for cell in results.cells:
-        first = _first(cell, methods[cell.label], sizes[cell.exemplar])
+        first = _first(cell, methods[cell.label], shapes[cell.exemplar])
         writer.writerow([*first, *_numbers(cell.scores, names)])
     for exemplar, scores in results.floors.items():
         blank = [""] * (len(_HEAD) - 2)
@@ -50,9 +50,10 @@ def write_csv(results: Results, path: Path) -> None:
     store.write(path, text.getvalue().encode("utf-8", "backslashreplace"))
 
 
-def _first(cell: Cell, method: str, size: tuple[int, int]) -> list[Any]:
+def _first(cell: Cell, method: str, shape: tuple[int, int]) -> list[Any]:
     """The values of _HEAD; size and threads are told of a picture that there is."""
-    there = [*size] if cell.status == "done" else ["", ""]
+    height, width = shape
+    there = [width, height] if cell.status == "done" else ["", ""]
     threads = cell.threads if cell.status == "done" else ""
     return [
         "result",
@@ -71,6 +72,7 @@ def _first(cell: Cell, method: str, size: tuple[int, int]) -> list[Any]:
     ]
 
 
-def _numbers(scores: Mapping[str, Any], names: Sequence[str]) -> list[float | None]:
-    found = (scores.get(name, {}) for name in names)
-    return [each.get(key) for each in found for key in ("value", "spread")]
+def _numbers(scores: Scores, names: Sequence[str]) -> list[float | None]:
+    found = (scores.get(name) for name in names)
+    pairs = ((each["value"], each["spread"]) if each else (None, None) for each in found)
+    return [number for pair in pairs for number in pair]

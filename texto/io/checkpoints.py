@@ -1,67 +1,49 @@
-"""Where a long run is kept, to go on after an interruption: one safetensors file, no pickle.
+"""Where a long run is kept, to go on after an interruption: one file as `tensorfile` has it.
 
-Its one metadata text is sorted JSON: format and version, `about` (what the run is of, how far it
-is, the state of its generator), the SHA-256 of the tensors, and a checksum over all of it.
+Its metadata holds `about`: what the run is of, how far it is, the state of its generator.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from ..core.errors import TextoError
-from .files import replacing
-from .tensorfile import Refused, opened, pack, parse, read_header, read_tensors, tensors_hash
+from .tensorfile import Kind, Refused, Tensors, checksum
 
-FORMAT = "texto-checkpoint"
-VERSION = 1
+_KIND = Kind("texto checkpoint", "texto-checkpoint", range(1, 2), {"about": dict})
 _REMEDY = "remove it to start anew"
 
 
-def write(
-    path: str | os.PathLike, tensors: Mapping[str, np.ndarray], about: Mapping[str, Any]
-) -> None:
+def write(path: str | os.PathLike, tensors: Tensors, about: Mapping[str, Any]) -> None:
     """Write the file anew, whole or not at all. `about` : plain data for JSON."""
-    entries = {
-        "about": dict(about),
-        "format": FORMAT,
-        "tensors": tensors_hash(tensors),
-        "version": VERSION,
-    }
-    text = _dumps({**entries, "checksum": _checksum(entries)})
-    with replacing(path) as file:
-        file.write(pack(tensors, text))
+    with _told(path, "cannot be written"):
+        _KIND.write(path, tensors, {"about": dict(about)})
 
 
 def read(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """The tensors and the `about` of the file; TextoError where it is damaged or no checkpoint."""
-    try:
-        with opened(path) as (file, size):
-            header = read_header(file, size)
-            entries = parse(header.metadata, "its metadata")
-            _check(entries)
-            tensors = read_tensors(file, size, header)
-        if entries["tensors"] != tensors_hash(tensors):
-            raise Refused("the checksum of its tensors does not match")
-    except Refused as refused:
-        raise refusal(path, f"is damaged or no checkpoint ({refused.why})") from refused
-    return tensors, entries["about"]
+    with _told(path):
+        fields, tensors = _KIND.read(path)
+    return tensors, fields["about"]
 
 
 def read_about(path: str | os.PathLike) -> dict[str, Any]:
     """The `about` of the file alone, without its tensors; TextoError as `read`."""
+    with _told(path):
+        return _KIND.read_fields(path)["about"]
+
+
+@contextlib.contextmanager
+def _told(path: str | os.PathLike, what: str = "is damaged or no checkpoint") -> Iterator[None]:
     try:
-        with opened(path) as (file, size):
-            entries = parse(read_header(file, size).metadata, "its metadata")
-            _check(entries)
+        yield
     except Refused as refused:
-        raise refusal(path, f"is damaged or no checkpoint ({refused.why})") from refused
-    return entries["about"]
+        raise refusal(path, f"{what} ({refused.why})") from refused
 
 
 def refusal(path: str | os.PathLike, why: str, remedy: str = _REMEDY) -> TextoError:
@@ -76,7 +58,7 @@ def stored_generator(rng: np.random.Generator) -> Any:
 
 def generator_hash(rng: np.random.Generator) -> str:
     """The SHA-256 (hex) over the state of `rng`: equal where the same numbers will be drawn."""
-    return _checksum({"rng": stored_generator(rng)})
+    return checksum({"rng": stored_generator(rng)})
 
 
 def set_generator(rng: np.random.Generator, stored: Any) -> None:
@@ -85,17 +67,6 @@ def set_generator(rng: np.random.Generator, stored: Any) -> None:
         rng.bit_generator.state = _unplain(stored)
     except (TypeError, KeyError, AttributeError) as error:
         raise ValueError("is not the state of this kind of generator") from error
-
-
-def _check(entries: Mapping[str, Any]) -> None:
-    if entries.get("format") != FORMAT:
-        raise Refused("it is another kind of file")
-    version = entries.get("version")
-    if type(version) is int and version > VERSION:
-        raise Refused(f"its version is {version}, this program reads {VERSION}")
-    unsigned = {key: value for key, value in entries.items() if key != "checksum"}
-    if entries.get("checksum") != _checksum(unsigned) or type(entries.get("about")) is not dict:
-        raise Refused("the checksum of its metadata does not match")
 
 
 def _plain(value: Any) -> Any:
@@ -113,11 +84,3 @@ def _unplain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _unplain(each) for key, each in value.items()}
     return int(value, 16) if value.startswith("0x") else value
-
-
-def _checksum(entries: Mapping[str, Any]) -> str:
-    return hashlib.sha256(_dumps(entries).encode()).hexdigest()
-
-
-def _dumps(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)

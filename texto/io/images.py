@@ -82,13 +82,14 @@ def read_text(path: PathLike) -> dict[str, str]:
     """The text chunks of a PNG by keyword, without decoding its pixels; {} for other formats.
 
     Texts beyond 4 MiB in all are left out with a note. Raises TextoError for a file that cannot
-    be opened or whose chunks are damaged.
+    be opened or whose chunks are damaged. Memory: the file.
     """
     what = _name(path)
     with _regular_file(path) as file:
-        if file.read(len(png.SIGNATURE)) != png.SIGNATURE:
+        data = file.read(len(png.SIGNATURE))
+        if data != png.SIGNATURE:
             return {}
-        found, skipped = png.texts(file, what)
+        found, skipped = png.texts(data + file.read(MAX_BYTES), what)
     if skipped:
         note = f"{what}: {skipped} text chunks are damaged or too long and left out"
         warnings.warn(note, TextoWarning, stacklevel=2)
@@ -267,9 +268,10 @@ def _in_srgb(pixels: np.ndarray, profile: bytes, notes: list[str]) -> np.ndarray
 def _transformed(pixels: np.ndarray, profile: bytes) -> np.ndarray:
     import imagecodecs
 
-    spaces = {"colorspace": "rgb", "outcolorspace": "rgb"}
     srgb = imagecodecs.cms_profile("srgb")
-    values = imagecodecs.cms_transform(pixels, profile, srgb, intent=1, **spaces)
+    values = imagecodecs.cms_transform(
+        pixels, profile, srgb, intent=1, colorspace="rgb", outcolorspace="rgb"
+    )
     if not np.isfinite(values).all():
         raise ValueError("the profile leads to values that are not finite")
     return values.clip(0, 1)

@@ -165,16 +165,16 @@ def _verify(data: bytes, state: Mapping[str, np.ndarray]) -> None:
 
 def _read(file: BinaryIO, size: int) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The checked metadata and tensors of a file of `size` bytes."""
-    header = read_header(file, size)
-    metadata = parse(header.metadata, "its metadata")
+    text = read_header(file, size)
+    metadata = parse(text, "its metadata")
     _check_version(metadata)
     _check_fields(metadata)
     unsigned = {key: value for key, value in metadata.items() if key != "checksum"}
     # The text itself must be what we would write, so that no byte of it escapes the checksum.
-    if metadata["checksum"] != _checksum(unsigned) or header.metadata != _dumps(metadata):
+    if metadata["checksum"] != _checksum(unsigned) or text != _dumps(metadata):
         raise Refused("is corrupt: the checksum of its metadata does not match")
     _checked_notes(metadata["notes"])
-    state = read_tensors(file, size, header)
+    state = read_tensors(file, size)
     if metadata["tensors"] != tensors_hash(state):
         raise Refused("is corrupt: the checksum of its tensors does not match")
     return metadata, state

@@ -30,7 +30,7 @@ def loss_curve(steps: Sequence[Step], title: str = "") -> np.ndarray:
     for level, run in groupby(numbered, key=lambda pair: pair[1].level):
         numbers, losses = zip(*((number, step.loss) for number, step in run), strict=True)
         axes.plot(numbers, losses, marker="." if len(numbers) == 1 else "", label=f"level {level}")
-    if steps and min(step.loss for step in steps) > 0:
+    if steps and all(step.loss is not None and step.loss > 0 for step in steps):
         axes.set_yscale("log")
     axes.set_xlabel("step")
     axes.set_ylabel("loss")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..results import Cell, Exemplar, Results
+from ..kept import ScoreDict
+from ..results import Cell, Exemplar, Results, Scores
 from .curves import Curve, curve
 from .wording import DASH, figure, moment, plain, seconds, spread_of
 
@@ -37,7 +38,7 @@ def summary(results: Results) -> list[tuple[str, str]]:
     """The head of the report: when, where and what."""
     done = [cell for cell in results.cells if cell.status == "done"]
     n_runs = len(results.entries) * len(results.exemplars) * len(results.seeds)
-    size = "each exemplar's own" if results.size is None else _size(results.size)
+    size = "each exemplar's own" if results.shape is None else _size(results.shape)
     machine = results.machine
     pairs = [
         ("made", moment(results.created)),
@@ -57,7 +58,7 @@ def exemplar_facts(results: Results, exemplar: Exemplar) -> Facts:
     """The exemplar's file, size and floors."""
     about = [
         ("file", exemplar.path),
-        ("size", _size(exemplar.size)),
+        ("size", _size(exemplar.shape)),
         ("SHA-256 of its pixels", exemplar.sha256),
     ]
     floors = results.floors.get(exemplar.name, {})
@@ -75,7 +76,7 @@ def run_facts(results: Results, cell: Cell) -> Facts:
         ("peak memory", _mebibytes(cell.peak_bytes)),
         ("threads", str(cell.threads)),
     ]
-    scores = ()
+    scores: Sequence[ScoreLine] = ()
     if cell.status == "done":
         scores = _score_lines(results, cell.scores, results.floors.get(cell.exemplar, {}))
     settings = cell.settings or (entry.settings if entry else {})
@@ -88,28 +89,27 @@ def run_facts(results: Results, cell: Cell) -> Facts:
     )
 
 
-def _score_lines(
-    results: Results, scores: Mapping[str, Mapping], floors: Mapping[str, Mapping]
-) -> list[ScoreLine]:
+def _score_lines(results: Results, scores: Scores, floors: Scores) -> list[ScoreLine]:
     lines = []
     for column in results.columns:
         name = column["name"]
-        score, floor = scores.get(name) or {}, floors.get(name) or {}
-        reason = score.get("reason") or column["reason"]
+        score, floor = scores.get(name), floors.get(name)
+        reason = (score and score["reason"]) or column["reason"]
         lines.append(ScoreLine(name, _score(score), _score(floor), reason))
     return lines
 
 
-def _score(score: Mapping) -> str:
-    value = score.get("value")
-    if value is None:
+def _score(score: ScoreDict | None) -> str:
+    value = score and score["value"]
+    if score is None or value is None:
         return DASH
-    spread = spread_of(value, score.get("spread"))
+    spread = spread_of(value, score["spread"])
     return figure(value) if spread is None else f"{figure(value)} ± {spread}"
 
 
-def _size(size: Sequence[int]) -> str:
-    return f"{size[0]} × {size[1]}"
+def _size(shape: tuple[int, int]) -> str:
+    height, width = shape
+    return f"{width} × {height}"
 
 
 def _seconds(value: float | None) -> str:

@@ -6,21 +6,25 @@ import dataclasses
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
-from ..results import Cell, Entry, Results
+from ..kept import ScoreDict
+from ..results import Cell, Column, Entry, Results
 from .wording import figure, seconds, seconds_spread, spread_of
 
-Column = Mapping[str, Any]
 
-_COSTS: tuple[Column, ...] = (
-    {"name": "fit", "unit": "s", "help": "wall-clock time of fitting or training"},
-    {"name": "synthesis", "unit": "s", "help": "wall-clock time of making one picture"},
-    {
-        "name": "memory",
-        "unit": "MiB",
-        "help": "the most memory that the run's own process held, with Python and its libraries",
-    },
+def _cost(name: str, unit: str, help: str) -> Column:
+    return {"name": name, "help": help, "better": "lower", "reason": None, "unit": unit}
+
+
+_COSTS = (
+    _cost("fit", "s", "wall-clock time of fitting or training"),
+    _cost("synthesis", "s", "wall-clock time of making one picture"),
+    _cost(
+        "memory",
+        "MiB",
+        "the most memory that the run's own process held, with Python and its libraries",
+    ),
 )
 
 
@@ -72,9 +76,8 @@ class Scope:
 
 
 def columns(results: Results) -> list[Column]:
-    """What a run costs, then the scores: {"name", "unit", "help", "better", "reason"}."""
-    costs = [{"better": "lower", "reason": None, **column} for column in _COSTS]
-    return [*costs, *({"unit": None, **column} for column in results.columns)]
+    """What a run costs, then the scores; each has a unit or None."""
+    return [*_COSTS, *(cast(Column, {"unit": None, **column}) for column in results.columns)]
 
 
 def scopes(results: Results) -> list[Scope]:
@@ -94,7 +97,7 @@ def _with_costs(cell: Cell) -> Cell:
     if cell.status != "done":
         return cell.replaced(scores={})
     memory = None if cell.peak_bytes is None else cell.peak_bytes / 2**20
-    costs = {
+    costs: dict[str, ScoreDict] = {
         column["name"]: {"value": value, "spread": None, "reason": "was not measured"}
         for column, value in zip(_COSTS, (cell.fit_s, cell.synthesis_s, memory), strict=True)
     }
@@ -206,18 +209,20 @@ def _floor(results: Results, column: Column, notes: _Notes) -> Value:
     if column["unit"] is not None:
         return Value()  # a cost has no floor
     name = column["name"]
-    found, missing = [], []
+    values: list[float] = []
+    spreads: list[float] = []
+    missing = []
     for exemplar in results.exemplars:
-        score = results.floors.get(exemplar.name, {}).get(name) or {}
-        if score.get("value") is not None:
-            found.append(score)
+        score = results.floors.get(exemplar.name, {}).get(name)
+        if score is not None and score["value"] is not None:
+            values.append(score["value"])
+            spreads += [] if score["spread"] is None else [score["spread"]]
         else:
-            missing.append((exemplar.name, score.get("reason") or "has no floor yet"))
-    if missing or not found:
+            missing.append((exemplar.name, (score and score["reason"]) or "has no floor yet"))
+    if missing or not values:
         reason = column["reason"] or _told(results, [(name, {why: ""}) for name, why in missing])
         return Value(reason=reason, note=notes.number(reason))
-    value = statistics.fmean(score["value"] for score in found)
-    spreads = [score["spread"] for score in found if score.get("spread") is not None]
+    value = statistics.fmean(values)
     spread = statistics.fmean(spreads) if spreads else None
     return Value(value, figure(value), spread_of(value, spread))
 
@@ -255,8 +260,9 @@ def _causes(cells: Mapping[int, Cell | None], name: str | None = None) -> dict[s
         if cell is None or cell.status != "done":
             seeds.setdefault(_trouble(cell), []).append(seed)
         elif name is not None:
-            score = cell.scores.get(name) or {}
-            seeds.setdefault(score.get("reason") or "was not computed", []).append(seed)
+            score = cell.scores.get(name)
+            reason = (score and score["reason"]) or "was not computed"
+            seeds.setdefault(reason, []).append(seed)
     return {
         reason: "" if len(which) == len(cells) else f"seed {', '.join(map(str, which))}"
         for reason, which in seeds.items()

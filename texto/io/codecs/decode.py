@@ -1,7 +1,7 @@
 """Bytes of a picture file -> samples as they are stored, by decoders kept on a short leash.
 
 Each format is recognised by its first bytes and handed to one decoder: tifffile for TIFF,
-imagecodecs for 16-bit PNG, Pillow for all others. Sizes are checked from the header first.
+imagecodecs for PNG, Pillow for all others. Sizes are checked from the header first.
 Whatever a decoder raises becomes one TextoError; what it warns or logs is dropped.
 """
 
@@ -14,6 +14,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageFile
@@ -24,7 +25,7 @@ from .samples import CMYK, RESAVE, SEVERAL, Samples, Source, split
 
 CONVERT = "convert it to an RGB or grey PNG first"
 _LOCK = threading.RLock()
-_LOGGERS = ("tifffile", "PIL.ImageFile", "PIL.PngImagePlugin", "PIL.TiffImagePlugin")
+_LOGGERS = ("tifffile", "imagecodecs", "PIL.ImageFile", "PIL.TiffImagePlugin")
 
 _MAGIC = {
     png.SIGNATURE: "PNG",
@@ -91,49 +92,34 @@ def _leash() -> Iterator[None]:
     """
     with _LOCK, warnings.catch_warnings(), contextlib.ExitStack() as undo:
         warnings.simplefilter("ignore")
-        for owner, name, value in [
+        switches: list[tuple[Any, str, Any]] = [
             (ImageFile, "LOAD_TRUNCATED_IMAGES", False),
             (Image, "MAX_IMAGE_PIXELS", None),
             *((logging.getLogger(name), "disabled", True) for name in _LOGGERS),
-        ]:
+        ]
+        for owner, name, value in switches:
             undo.callback(setattr, owner, name, getattr(owner, name))
             setattr(owner, name, value)
         yield
 
 
 def _decode_png(source: Source) -> Samples:
-    first = png.header(source.data, source.what)
-    source.check_size(first.width, first.height)
+    import imagecodecs
+
+    source.check_size(*png.size(source.data, source.what))
     parts = png.parts(source.data, source.what)
-    if parts.depth == 16:
-        samples = split(_decode_png16(parts.essential), 65535.0)
-    else:
-        samples = _decode_pillow(replace(source, data=parts.essential))
-    if parts.key is not None:
-        scale = int(samples.top) // (2**parts.depth - 1)
-        opaque = (samples.values != np.array(parts.key) * scale).any(axis=2)
-        dtype = samples.values.dtype
-        samples = replace(samples, alpha=opaque * dtype.type(samples.top))
-    notes = samples.notes + tuple(parts.notes)
+    values = imagecodecs.png_decode(parts.essential)  # Pillow reduces 16 bits to 8
     return replace(
-        samples,
+        split(values, float(np.iinfo(values.dtype).max)),
         orientation=_exif_orientation(parts.exif),
         profile=parts.profile,
-        notes=(*notes, SEVERAL) if parts.animated else notes,
+        notes=(*parts.notes, *[SEVERAL] * parts.animated),
     )
 
 
-def _decode_png16(data: bytes) -> np.ndarray:
-    import imagecodecs
-
-    values = imagecodecs.png_decode(data)
-    if values.dtype != np.uint16:
-        raise ValueError("not 16-bit")
-    return values
-
-
 def _decode_pillow(source: Source) -> Samples:
-    with Image.open(io.BytesIO(source.data), formats=[kind_of(source.data[:12])]) as image:
+    kind = kind_of(source.data[:12]) or ""
+    with Image.open(io.BytesIO(source.data), formats=[kind]) as image:
         source.check_size(*image.size)
         mode = image.mode
         if mode not in _MODES:

@@ -55,7 +55,7 @@ def png(values: np.ndarray, text: Mapping[str, str]) -> bytes:
     """A PNG of `values`, uint8 or uint16, with `text` as chunks."""
     import imagecodecs
 
-    return with_text(imagecodecs.png_encode(values), text)
+    return with_text(bytes(imagecodecs.png_encode(values)), text)
 
 
 def _tiff(values: np.ndarray, text: Mapping[str, str]) -> bytes:
@@ -63,9 +63,15 @@ def _tiff(values: np.ndarray, text: Mapping[str, str]) -> bytes:
 
     buffer = io.BytesIO()
     photometric = "rgb" if values.ndim == 3 else "minisblack"
-    # No software, date or shape tags, so that the bytes depend on the pixels alone.
-    options = {"software": False, "metadata": None, "compression": "zlib"}
-    tifffile.imwrite(buffer, values, photometric=photometric, **options)
+    tifffile.imwrite(
+        buffer,
+        values,
+        photometric=photometric,
+        compression="zlib",
+        # No software, date or shape tags, so that the bytes depend on the pixels alone.
+        software=False,
+        metadata=None,
+    )
     return buffer.getvalue()
 
 

@@ -1,7 +1,7 @@
 """PNG as a sequence of chunks: what must be decoded, what is only read, and text to be added.
 
-Walking the chunks ourselves costs one pass of CRC-32. It finds every flipped bit and every cut,
-and keeps text, profiles and other extras, which may be bombs, away from the decoders.
+Walked here, because Pillow refuses a picture for the sake of a text or profile that is too long
+or damaged, reduces 16 bits to 8, and libpng takes what is wrong outside the pixels without a word.
 """
 
 from __future__ import annotations
@@ -9,124 +9,87 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import BinaryIO, NamedTuple
+
+from PIL.PngImagePlugin import PngInfo, putchunk
 
 from ...core.errors import TextoError
 from .samples import RESAVE
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-GREY, COLOUR, PALETTE = 0, 2, 3  # colour types; + 4 with alpha
 MAX_EXTRA = 4 << 20  # bytes of all text, or of one profile, inflated
 _MAX_CHUNKS = 1 << 20
-
-
-class Chunk(NamedTuple):
-    """One chunk: its four-letter kind, and where its data lies in the file."""
-
-    kind: bytes
-    start: int
-    length: int
+_PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 
 
 @dataclass
 class Parts:
-    """What a PNG says about its pixels, and `essential`, a PNG of nothing but pixels.
+    """What a PNG says about its pixels, and `essential`, a PNG of nothing but pixels."""
 
-    `key` is the one transparent grey value or colour, in samples of `depth` bits.
-    """
-
-    width: int
-    height: int
-    depth: int
-    colour: int
     essential: bytes = b""
-    key: tuple[int, ...] | None = None
     profile: bytes | None = None
     exif: bytes | None = None
     animated: bool = False
     notes: list[str] = field(default_factory=list)
 
 
-def chunks(stream: BinaryIO, what: str) -> Iterator[Chunk]:
-    """The chunks of a PNG up to IEND, without reading their data."""
+def chunks(data: bytes, what: str) -> Iterator[tuple[bytes, bytes]]:
+    """Kind and content of the chunks of a PNG up to IEND, each checked against its CRC."""
     position = len(SIGNATURE)
     for _ in range(_MAX_CHUNKS):
-        stream.seek(position)
-        head = stream.read(8)
-        if len(head) < 8:
+        kind, start = data[position + 4 : position + 8], position + 8
+        position = start + int.from_bytes(data[position : position + 4], "big") + 4
+        if len(kind) < 4 or position > len(data):
             raise TextoError(what, "is truncated", RESAVE)
-        length, kind = struct.unpack(">I4s", head)
-        yield Chunk(kind, position + 8, length)
+        content, check = data[start : position - 4], data[position - 4 : position]
+        if zlib.crc32(content, zlib.crc32(kind)) != int.from_bytes(check, "big"):
+            raise TextoError(what, "is damaged: a checksum does not match", RESAVE)
+        yield kind, content
         if kind == b"IEND":
             return
-        position += length + 12
     raise TextoError(what, f"has more than {_MAX_CHUNKS} chunks", RESAVE)
 
 
-def body(stream: BinaryIO, chunk: Chunk, what: str) -> bytes:
-    """The data of `chunk`, checked against its CRC."""
-    stream.seek(chunk.start)
-    data = stream.read(chunk.length)
-    check = stream.read(4)
-    if len(data) < chunk.length or len(check) < 4:
-        raise TextoError(what, "is truncated", RESAVE)
-    if zlib.crc32(data, zlib.crc32(chunk.kind)) != int.from_bytes(check, "big"):
-        raise TextoError(what, "is damaged: a checksum does not match", RESAVE)
-    return data
-
-
-def header(data: bytes, what: str) -> Parts:
-    """The size, depth and colour type that the PNG `data` starts with."""
-    stream = io.BytesIO(data)
-    first = next(chunks(stream, what))
-    if first.kind != b"IHDR" or first.length != 13:
+def size(data: bytes, what: str) -> tuple[int, int]:
+    """The width and height that the PNG `data` starts with."""
+    kind, content = next(chunks(data, what))
+    if kind != b"IHDR" or len(content) != 13:
         raise TextoError(what, "is damaged: it does not start with a PNG header", RESAVE)
-    width, height, depth, colour = struct.unpack(">IIBB", body(stream, first, what)[:10])
-    return Parts(width, height, depth, colour)
+    width, height = struct.unpack(">II", content[:8])
+    return width, height
 
 
 def parts(data: bytes, what: str) -> Parts:
     """Everything in the PNG `data` that matters for its pixels; TextoError if it is damaged."""
-    found = header(data, what)
-    stream, kept = io.BytesIO(data), [SIGNATURE]
-    for index, chunk in enumerate(chunks(stream, what)):
-        content = body(stream, chunk, what)
-        with_palette = chunk.kind == b"tRNS" and found.colour == PALETTE
-        if index == 0 or with_palette or chunk.kind in (b"PLTE", b"IDAT", b"IEND"):
-            kept.append(pack(chunk.kind, content))
-        elif chunk.kind == b"tRNS" and found.colour in (GREY, COLOUR):
-            found.key = struct.unpack(f">{found.colour + 1}H", content)
-        elif chunk.kind == b"eXIf" and chunk.length <= MAX_EXTRA:
+    found, kept = Parts(), io.BytesIO()
+    kept.write(SIGNATURE)
+    for kind, content in chunks(data, what):
+        if kind in _PIXELS:
+            putchunk(kept, kind, content)
+        elif kind == b"eXIf" and len(content) <= MAX_EXTRA:
             found.exif = content
-        elif chunk.kind == b"iCCP":
-            found.profile = _profile(content, found.notes)
-        elif chunk.kind == b"acTL":
+        elif kind == b"iCCP":
+            found.profile = inflate(content.partition(b"\0")[2][1:], MAX_EXTRA)
+            if found.profile is None:
+                found.notes.append("has a damaged or oversized colour profile, which is ignored")
+        elif kind == b"acTL":
             found.animated = int.from_bytes(content[:4], "big") > 1
-    found.essential = b"".join(kept)
+    found.essential = kept.getvalue()
     return found
 
 
-def pack(kind: bytes, content: bytes) -> bytes:
-    """One chunk as bytes."""
-    check = zlib.crc32(content, zlib.crc32(kind))
-    return b"".join([struct.pack(">I4s", len(content), kind), content, struct.pack(">I", check)])
-
-
-def texts(stream: BinaryIO, what: str) -> tuple[dict[str, str], int]:
+def texts(data: bytes, what: str) -> tuple[dict[str, str], int]:
     """The text chunks by keyword (the first of each), and how many were left out.
 
     Left out are texts that are damaged, and those that would bring the total over `MAX_EXTRA`.
     """
     found: dict[str, str] = {}
     room, skipped = MAX_EXTRA, 0
-    for chunk in chunks(stream, what):
-        if chunk.kind not in _READERS:
+    for kind, content in chunks(data, what):
+        if kind not in _READERS:
             continue
-        pair = None
-        if chunk.length <= MAX_EXTRA:
-            pair = _READERS[chunk.kind](body(stream, chunk, what), room)
+        pair = _READERS[kind](content, room) if len(content) <= MAX_EXTRA else None
         if pair is None or sum(map(len, pair)) > room:
             skipped += 1
             continue
@@ -138,10 +101,16 @@ def texts(stream: BinaryIO, what: str) -> tuple[dict[str, str], int]:
 def with_text(png: bytes, text: Mapping[str, str]) -> bytes:
     """`png` with `text` as chunks right after its header, sorted by keyword."""
     after_header = len(SIGNATURE) + 25
-    added = [_text_chunk(key, text[key]) for key in sorted(text)]
-    if sum(map(len, added)) > MAX_EXTRA // 2:
+    info, added = PngInfo(), io.BytesIO()
+    for key in sorted(text):
+        _check_text(key, text[key])
+        # A lone surrogate, as in undecodable file names, has no UTF-8; it is spelled out.
+        info.add_text(key, text[key].encode("utf-8", "backslashreplace").decode())
+    for kind, content, *_ in info.chunks:
+        putchunk(added, kind, content)
+    if added.tell() > MAX_EXTRA // 2:
         raise TextoError("text", f"is over {MAX_EXTRA >> 21} MiB", "store less text in the PNG")
-    return b"".join([png[:after_header], *added, png[after_header:]])
+    return b"".join([png[:after_header], added.getvalue(), png[after_header:]])
 
 
 def inflate(data: bytes, most: int) -> bytes | None:
@@ -162,19 +131,14 @@ def _profile(content: bytes, notes: list[str]) -> bytes | None:
     return profile
 
 
-def _text_chunk(key: str, value: str) -> bytes:
+def _check_text(key: str, value: str) -> None:
+    """Raise TextoError for what PNG does not allow, which Pillow would write."""
     name = key.encode("latin-1", "replace")
     plain = all(32 <= byte < 127 or byte > 160 for byte in name) and name.decode("latin-1") == key
     if not plain or not 1 <= len(name) <= 79 or key != key.strip() or "  " in key:
         raise TextoError(f"text keyword {key!r}", "is not allowed in PNG", "use 1-79 plain letters")
     if "\0" in value:
         raise TextoError(f"text {key!r}", "holds a NUL character", "remove it")
-    try:
-        return pack(b"tEXt", name + b"\0" + value.encode("latin-1"))
-    except UnicodeEncodeError:
-        # A lone surrogate, as in undecodable file names, has no UTF-8; it is spelled out.
-        words = value.encode("utf-8", "backslashreplace")
-        return pack(b"iTXt", name + b"\0\0\0\0\0" + words)
 
 
 def _read_text(content: bytes, room: int) -> tuple[str, str]:
@@ -197,4 +161,8 @@ def _read_unicode(content: bytes, room: int) -> tuple[str, str] | None:
     return None if plain is None else (key.decode("latin-1"), plain.decode("utf-8", "replace"))
 
 
-_READERS = {b"tEXt": _read_text, b"zTXt": _read_packed, b"iTXt": _read_unicode}
+_READERS: dict[bytes, Callable[[bytes, int], tuple[str, str] | None]] = {
+    b"tEXt": _read_text,
+    b"zTXt": _read_packed,
+    b"iTXt": _read_unicode,
+}

@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import io
 from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from PIL import Image
 
 from ...core.errors import TextoError
 from .samples import CMYK, RESAVE, SEVERAL, Samples, Source, split
+
+if TYPE_CHECKING:
+    from tifffile import TiffFile, TiffPage
 
 # Colour models: what a sample means. YCbCr only as JPEG, which decodes to RGB.
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 1, 2, 3, 5, 6
@@ -34,7 +38,7 @@ _COMPRESSIONS = {
 }
 _MAX_SEGMENTS = 1 << 20
 _BASELINE = range(254, 348)  # tags of the format itself: sizes, offsets, layout
-_ORDER = {"<": "little", ">": "big"}
+_ORDER: dict[str, Literal["little", "big"]] = {"<": "little", ">": "big"}
 
 
 def decode(source: Source) -> Samples:
@@ -42,7 +46,7 @@ def decode(source: Source) -> Samples:
     import tifffile
 
     with tifffile.TiffFile(io.BytesIO(source.data)) as file:
-        page = file.pages[0]
+        page = file.pages.first
         source.check_size(page.imagewidth, page.imagelength)
         _check_tags(source, file, page)
         _check_kind(source, page)
@@ -59,7 +63,7 @@ def decode(source: Source) -> Samples:
     )
 
 
-def _check_tags(source: Source, file, page) -> None:
+def _check_tags(source: Source, file: TiffFile, page: TiffPage) -> None:
     """Raise TextoError where the page has tags that tifffile could not read.
 
     It leaves them out with a log message and falls back on defaults, such as 1 bit a sample.
@@ -74,7 +78,7 @@ def _check_tags(source: Source, file, page) -> None:
         raise TextoError(source.what, "is truncated or damaged", RESAVE)
 
 
-def _check_kind(source: Source, page) -> None:
+def _check_kind(source: Source, page: TiffPage) -> None:
     bits, model = page.bitspersample, page.photometric
     extra = page.samplesperpixel - _CHANNELS.get(model, 0)
     if str(page.dtype) not in _TYPES or not isinstance(bits, int):
@@ -92,7 +96,7 @@ def _check_kind(source: Source, page) -> None:
     raise TextoError(source.what, why, "save it as RGB or grey, 8 or 16 bits or float32")
 
 
-def _check_segments(source: Source, page) -> None:
+def _check_segments(source: Source, page: TiffPage) -> None:
     """Raise TextoError where strips or tiles are missing, cut off or absurd.
 
     tifffile fills missing segments with zeros, which would pass for a picture.
@@ -113,14 +117,14 @@ def _check_segments(source: Source, page) -> None:
         raise TextoError(source.what, "is divided into absurd strips or tiles", RESAVE)
 
 
-def _samples(page) -> Samples:
+def _samples(page: TiffPage) -> Samples:
     values = page.asarray(maxworkers=1)
     if page.axes.startswith("S"):  # one plane per channel
         values = np.moveaxis(values, 0, -1)
     values = values.reshape(page.imagelength, page.imagewidth, page.samplesperpixel)
     values = values.astype(np.uint8) if values.dtype == bool else values
     if page.photometric == _PALETTE:
-        return split((page.colormap >> 8).astype(np.uint8).T[values[:, :, 0]], 255.0)
+        return split((np.asarray(page.colormap) >> 8).astype(np.uint8).T[values[:, :, 0]], 255.0)
     if page.photometric == _CMYK:
         inks = Image.frombytes("CMYK", values.shape[1::-1], values[:, :, :4].tobytes())
         return replace(split(np.asarray(inks.convert("RGB")), 255.0), notes=(CMYK,))
@@ -134,7 +138,7 @@ def _samples(page) -> Samples:
     return replace(samples, premultiplied=kinds == [1])
 
 
-def _has_second_page(file) -> bool:
+def _has_second_page(file: TiffFile) -> bool:
     with contextlib.suppress(Exception):
         return file.pages[1] is not None
     return False
