@@ -9,12 +9,9 @@ are only shown, and of a setting that is a path no more is stored than its last 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import io
-import json
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -22,44 +19,26 @@ from .. import __version__
 from ..core import registry
 from ..core.contract import Model
 from ..core.errors import TextoError
-from .files import check_writable, replacing
-from .stored_settings import MADE_WITH, made_with  # noqa: F401
-from .stored_settings import (
+from .files import check_writable
+from .stored_settings import (  # noqa: F401
+    MADE_WITH,
     UnknownSetting,
     checked_settings,
+    made_with,
     of_format_1,
     stored_settings,
     without_paths,
 )
-from .tensorfile import (
-    Refused,
-    check_tensor,
-    looks_right,
-    native,
-    opened,
-    pack,
-    parse,
-    read_header,
-    read_tensors,
-    tensors_hash,
+from .tensorfile import Kind, Refused, looks_right, native, tensors_hash
+
+_KIND = Kind(
+    "texto model",
+    "texto-model",
+    range(1, 3),
+    {"exemplar": dict, "method": str, "notes": dict, "program": str, "settings": dict},
 )
 
-FORMAT = "texto-model"
-VERSIONS = range(1, 3)  # the format versions that this program reads; it writes the last one
-
 Note = str | int | float | None
-
-_FIELDS = {
-    "checksum": str,
-    "exemplar": dict,
-    "format": str,
-    "method": str,
-    "notes": dict,
-    "program": str,
-    "settings": dict,
-    "tensors": str,
-    "version": int,
-}
 
 
 def save(
@@ -78,17 +57,14 @@ def save(
     """
     check_writable(path, force=force)
     with _told(path):
-        data = _serialize(model, notes or {})
-    with replacing(path) as file:
-        file.write(data)
+        state = {name: native(array) for name, array in model.state().items()}
+        _KIND.write(path, state, _fields(model, notes or {}))
 
 
 def load(path: str | os.PathLike) -> Model:
     """The model in the file `path`; TextoError if anything in it is damaged or makes no sense."""
     with _told(path):
-        with opened(path) as (file, size):
-            metadata, state = _read(file, size)
-        return _restore(metadata, state, path)
+        return _restore(*_read(path), path)
 
 
 def inspect(path: str | os.PathLike) -> dict[str, Any]:
@@ -97,8 +73,8 @@ def inspect(path: str | os.PathLike) -> dict[str, Any]:
     The checksum is verified. Stored texts with control characters are given as their repr.
     Raises TextoError as `load` does for a damaged file.
     """
-    with _told(path), opened(path) as (file, size):
-        metadata, state = _read(file, size)
+    with _told(path):
+        metadata, state = _read(path)
     notes = {_shown(key): _shown(value) for key, value in metadata["notes"].items()}
     settings = {_shown(key): _shown(value) for key, value in metadata["settings"].items()}
     return {
@@ -113,7 +89,7 @@ def inspect(path: str | os.PathLike) -> dict[str, Any]:
             for name, array in sorted(state.items())
         },
         "tensors_sha256": metadata["tensors"],
-        "bytes": size,
+        "bytes": os.path.getsize(path),
     }
 
 
@@ -132,79 +108,28 @@ def exemplar_hash(exemplar: np.ndarray) -> str:
     return tensors_hash({"exemplar": np.asarray(exemplar, dtype=np.float32)})
 
 
-def _serialize(model: Model, notes: Mapping[str, Note]) -> bytes:
-    state = {name: native(array) for name, array in model.state().items()}
-    for name, array in state.items():
-        check_tensor(name, array)
-    metadata = {
+def _fields(model: Model, notes: Mapping[str, Note]) -> dict[str, Any]:
+    """What a model's file says about it."""
+    return {
         "exemplar": _exemplar_entry(model.exemplar),
-        "format": FORMAT,
         "method": registry.name_of(model.method),
         "notes": _checked_notes(dict(notes)),
         "program": __version__,
         "settings": stored_settings(model.method),
-        "version": VERSIONS[-1],
     }
-    data = pack(state, _signed(metadata, state))
-    _verify(data, state)
-    return data
 
 
-def _signed(metadata: Mapping[str, Any], state: Mapping[str, np.ndarray]) -> str:
-    """The metadata text, with the tensors' SHA-256 and the checksum over everything filled in."""
-    metadata = {**metadata, "tensors": tensors_hash(state)}
-    return _dumps({**metadata, "checksum": _checksum(metadata)})
-
-
-def _verify(data: bytes, state: Mapping[str, np.ndarray]) -> None:
-    """Read the bytes back before they replace an older file: what was meant must be in there."""
-    _, again = _read(io.BytesIO(data), len(data))
-    if tensors_hash(again) != tensors_hash(state):
-        raise Refused("was not written as it should be", "report this, with your versions")
-
-
-def _read(file: BinaryIO, size: int) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The checked metadata and tensors of a file of `size` bytes."""
-    text = read_header(file, size)
-    metadata = parse(text, "its metadata")
-    _check_version(metadata)
-    _check_fields(metadata)
-    unsigned = {key: value for key, value in metadata.items() if key != "checksum"}
-    # The text itself must be what we would write, so that no byte of it escapes the checksum.
-    if metadata["checksum"] != _checksum(unsigned) or text != _dumps(metadata):
-        raise Refused("is corrupt: the checksum of its metadata does not match")
-    _checked_notes(metadata["notes"])
-    state = read_tensors(file, size)
-    if metadata["tensors"] != tensors_hash(state):
-        raise Refused("is corrupt: the checksum of its tensors does not match")
-    return metadata, state
-
-
-def _check_version(metadata: Mapping[str, Any]) -> None:
-    if metadata.get("format") != FORMAT:
-        raise Refused("is not a texto model", "give a file made by `texto fit`")
-    version = metadata.get("version")
-    if type(version) is not int:
-        raise Refused("is corrupt: it has no format version")
-    if version not in VERSIONS:
-        raise Refused(
-            f"has format version {version}, this program reads {VERSIONS[0]}..{VERSIONS[-1]}",
-            "update texto, or fit it again",
-        )
-
-
-def _check_fields(metadata: Mapping[str, Any]) -> None:
-    if wrong := sorted(set(_FIELDS) ^ set(metadata)):
-        raise Refused(f"is corrupt: missing or unknown metadata {wrong[0]!r}")
-    for name, kind in _FIELDS.items():
-        if type(metadata[name]) is not kind:
-            raise Refused(f"is corrupt: metadata {name!r} is not of type {kind.__name__}")
+def _read(path: str | os.PathLike) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """The checked metadata and tensors of the file."""
+    metadata, state = _KIND.read(path)
     exemplar = metadata["exemplar"]
     size = exemplar.get("size")
     if set(exemplar) != {"size", "sha256"} or not isinstance(exemplar["sha256"], str):
         raise Refused("is corrupt: metadata 'exemplar' is not a size and a hash")
     if not isinstance(size, list) or [type(side) for side in size] != [int] * 3 or min(size) < 1:
         raise Refused("is corrupt: the exemplar's size is not [height, width, channels]")
+    _checked_notes(metadata["notes"])
+    return metadata, state
 
 
 def _checked_notes(notes: dict[str, Note]) -> dict[str, Note]:
@@ -264,14 +189,6 @@ def _settings(cls: type, metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 def _exemplar_entry(exemplar: np.ndarray) -> dict[str, Any]:
     return {"size": list(exemplar.shape), "sha256": exemplar_hash(exemplar)}
-
-
-def _checksum(metadata: Mapping[str, Any]) -> str:
-    return hashlib.sha256(_dumps(metadata).encode()).hexdigest()
-
-
-def _dumps(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def _shown(value: Any) -> Any:
