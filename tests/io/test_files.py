@@ -14,7 +14,7 @@ import pytest
 
 import texto
 from texto.core.errors import TextoError
-from texto.io import model_files, tensorfile
+from texto.io import files, model_files
 from texto.io.files import check_writable, replacing
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -202,7 +202,7 @@ def writer(path, value, rounds, side, **options):
 
 def whole(path):
     """The value that one writer put into both the tensors and the notes of `path`."""
-    with tensorfile.opened(path) as (file, size):
+    with files.opened(path) as (file, size):
         metadata, state = model_files._read(file, size)
     value = metadata["notes"]["value"]
     assert np.all(state["exemplar"] == np.float32(value))

@@ -18,7 +18,7 @@ from texto.core import registry
 from texto.core.errors import TextoError
 from texto.core.settings import check_settings, setting
 from texto.core.state import check_covariances, check_probabilities, only, take
-from texto.io import model_files, tensorfile
+from texto.io import files, model_files, tensorfile
 
 GOLDEN = Path(__file__).with_name("data") / "model_v1.safetensors"
 
@@ -111,7 +111,7 @@ def refused(path, why, remedy=""):
 
 def resign(path, *, metadata=None, state=None, drop=()):
     """Rewrite a model file with changes, and with checksums that are right again."""
-    with tensorfile.opened(path) as (file, size):
+    with files.opened(path) as (file, size):
         old, arrays = model_files._read(file, size)
     arrays.update(state or {})
     fields = {**old, **(metadata or {})}
@@ -437,7 +437,7 @@ def test_signed_tensors_are_refused(path, name):
 
 @pytest.mark.parametrize("name", ["exemplar", "weights", "means", "covariances"])
 def test_missing_tensor(path, name):
-    with tensorfile.opened(path) as (file, size):
+    with files.opened(path) as (file, size):
         metadata, arrays = model_files._read(file, size)
     del arrays[name], metadata["checksum"]
     path.write_bytes(tensorfile.pack(arrays, model_files._signed(metadata, arrays)))

@@ -27,13 +27,11 @@ from ..core import registry
 from ..core.contract import Model
 from ..core.errors import TextoError, TextoWarning
 from ..core.settings import settings_of
-from .files import check_writable, replacing
+from .files import Refused, check_writable, opened, replacing
 from .tensorfile import (
-    Refused,
     check_tensor,
     looks_right,
     native,
-    opened,
     pack,
     parse,
     read_header,
