@@ -77,7 +77,7 @@ def test_a_config_with_options_on_top(folder, done):
     assert told["means"]["Net"]["autocorrelation"] is None
     assert told["not_done"][0]["reason"] == "there is no method 'a-method-of-tomorrow' here"
     found = load("out")
-    assert (found.title, found.seeds, found.size) == ("A preset", (7,), (32, 32))
+    assert (found.title, found.seeds, found.shape) == ("A preset", (7,), (32, 32))
     assert found.entries[0].settings == {"tileable": "x"}
     assert found.cell("wall", "Plain one", 7).settings == {"tileable": "x"}
     (folder / "preset.toml").write_text(CONFIG.replace("A preset", "Another title"))

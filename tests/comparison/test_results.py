@@ -103,6 +103,8 @@ def test_a_cell_is_read_back_as_it_was(tmp_path):
         {"versions": {"a": 1}},
         {"picture": "../../etc/passwd.png"},
         {"picture": "/etc/passwd.png"},
+        {"picture": "a\n/../../etc/passwd.png"},
+        {"picture": ".."},
     ],
 )
 def test_a_damaged_cell_is_refused(tmp_path, wrong):

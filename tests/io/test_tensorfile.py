@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from texto.io import tensorfile
-from texto.io.tensorfile import Refused, pack, read_header, read_tensors
+from texto.io import files, tensorfile
+from texto.io.files import Refused
+from texto.io.tensorfile import pack, read_header, read_tensors
 
 
 def unpack(data):
@@ -181,7 +182,7 @@ def test_header_of_100_megabytes_is_refused_unread(tmp_path):
     with open(path, "wb") as file:
         file.write(forged(entry(), length=10**8)[:100])
         file.truncate(2 * 10**8)
-    with tensorfile.opened(path) as (file, size):
+    with files.opened(path) as (file, size):
         with pytest.raises(Refused, match="a header of 100000000 bytes"):
             read_header(file, size)
         assert file.tell() < 100
@@ -216,10 +217,10 @@ def test_places_that_are_no_files(tmp_path):
         tmp_path / "pipe": "is not a regular file",
         tmp_path: "is a folder",
         tmp_path / "missing": "No such file",
-        tmp_path / "nul\0": "null byte",
+        tmp_path / "nul\0": "no possible file name",
         tmp_path / ("x" * 300): "too long",
     }
     for path, why in expected.items():
         assert not tensorfile.looks_right(path)
-        with pytest.raises(Refused, match=why), tensorfile.opened(path):
+        with pytest.raises(Refused, match=why), files.opened(path):
             raise AssertionError("it was opened")

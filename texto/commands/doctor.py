@@ -30,6 +30,7 @@ _REQUIRED = {
     "tifffile": ("tifffile", "2024.1"),
     "imagecodecs": ("imagecodecs", "2024.1"),
     "safetensors": ("safetensors", "0.4.3"),
+    "msgspec": ("msgspec", "0.18"),
     "threadpoolctl": ("threadpoolctl", "3.2"),
     "tqdm": ("tqdm", "4.66"),
     "matplotlib": ("matplotlib", "3.8"),

@@ -59,9 +59,9 @@ def checked(values: Any, kind: type[T], what: str) -> T:
         found = msgspec.convert(values, kind)
     except msgspec.ValidationError as error:
         raise damaged(what, f"has a wrong field: {error}") from error
-    for field in getattr(kind, "__struct_encode_fields__", ()):  # one with a default may not lack
-        if field not in values:
-            raise damaged(what, f"lacks the field {field!r}")
+    for name in found.__struct_encode_fields__ if isinstance(found, Kept) else ():
+        if name not in values:  # fields with a default may not lack either
+            raise damaged(what, f"lacks the field {name!r}")
     return found
 
 

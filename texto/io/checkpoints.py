@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import TextoError
-from .tensorfile import Kind, Refused, Tensors, checksum
+from .files import Refused
+from .tensorfile import Kind, Tensors, checksum
 
 _KIND = Kind("texto checkpoint", "texto-checkpoint", range(1, 2), {"about": dict})
 _REMEDY = "remove it to start anew"

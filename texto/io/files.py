@@ -1,10 +1,11 @@
-"""Writing files so that a reader only ever sees the old file or the whole new one."""
+"""Opening files that are files, and writing so that a reader sees the old or the whole new one."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import secrets
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,45 @@ from ..core.errors import TextoError
 
 _MARK = ".texto-tmp-"
 _STALE_SECONDS = 3600
+
+
+class Refused(Exception):
+    """Why a file is no good, and what to do about it; who opens it names it."""
+
+    def __init__(self, why: str, remedy: str = "fit it again"):
+        super().__init__(why, remedy)
+        self.why, self.remedy = why, remedy
+
+
+@contextlib.contextmanager
+def opened(path: str | os.PathLike, kind: str = "model file") -> Iterator[tuple[BinaryIO, int]]:
+    """The regular file at `path`, open to read, and its size in bytes. Never waits on a FIFO.
+
+    Refused where it cannot be opened, or read inside the block. `kind` : what to ask for.
+    """
+    try:
+        with os.fdopen(_handle(path, kind), "rb") as file:
+            yield file, os.fstat(file.fileno()).st_size
+    except OSError as error:
+        why = f"cannot be read: {error.strerror or 'unknown error'}"
+        raise Refused(why, "check the path and the disk") from error
+
+
+def _handle(path: str | os.PathLike, kind: str) -> int:
+    """A descriptor of the regular file `path`; folders, pipes and devices are refused at once."""
+    flags = os.O_RDONLY
+    for name in ("O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY"):
+        flags |= getattr(os, name, 0)  # non-blocking: opening a pipe would wait for its writer
+    try:
+        handle = os.open(path, flags)
+    except ValueError as error:  # a NUL in the name
+        raise Refused("is no possible file name", "check the path") from error
+    mode = os.fstat(handle).st_mode
+    if stat.S_ISREG(mode):
+        return handle
+    os.close(handle)
+    found = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
+    raise Refused(f"is {found}", f"give a {kind}")
 
 
 @contextlib.contextmanager

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -85,7 +84,7 @@ def read_text(path: PathLike) -> dict[str, str]:
     be opened or whose chunks are damaged. Memory: the file.
     """
     what = _name(path)
-    with _regular_file(path) as file:
+    with _opened(path) as file:
         data = file.read(len(png.SIGNATURE))
         if data != png.SIGNATURE:
             return {}
@@ -158,7 +157,7 @@ def _name(path: PathLike) -> str:
 def _contents(path: PathLike, max_bytes: int) -> bytes:
     """All bytes of the regular file `path`; TextoError if there are none or too many."""
     what = _name(path)
-    with _regular_file(path) as file:
+    with _opened(path) as file:
         data = file.read(max_bytes + 1)
     if not data:
         raise TextoError(what, "is an empty file", "give a picture")
@@ -169,34 +168,16 @@ def _contents(path: PathLike, max_bytes: int) -> bytes:
 
 
 @contextlib.contextmanager
-def _regular_file(path: PathLike) -> Iterator[BinaryIO]:
+def _opened(path: PathLike) -> Iterator[BinaryIO]:
     """`path` open for reading; TextoError where it cannot be opened, or read inside the block."""
     what = _name(path)
     try:
-        with os.fdopen(_handle(path, what), "rb") as file:
+        with files.opened(path, "picture file") as (file, _):
             yield file
-    except OSError as error:
-        why = f"cannot be read: {error.strerror or 'unknown error'}"
-        raise TextoError(what, why, "check the path and the disk") from error
+    except files.Refused as refused:
+        raise TextoError(what, refused.why, refused.remedy) from refused
     except MemoryError as error:
         raise TextoError(what, "does not fit in memory", "give a smaller file") from error
-
-
-def _handle(path: PathLike, what: str) -> int:
-    """A descriptor of the regular file `path`; folders, pipes and devices are refused at once."""
-    flags = os.O_RDONLY
-    for name in ("O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY"):
-        flags |= getattr(os, name, 0)  # non-blocking: opening a pipe would wait for its writer
-    try:
-        handle = os.open(path, flags)
-    except ValueError as error:  # a NUL in the name
-        raise TextoError(what, "is no possible file name", "check the path") from error
-    mode = os.fstat(handle).st_mode
-    if stat.S_ISREG(mode):
-        return handle
-    os.close(handle)
-    kind = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
-    raise TextoError(what, f"is {kind}", "give a picture file")
 
 
 def _finished(what: str, samples: Samples, alpha: str, notes: list[str]) -> np.ndarray:

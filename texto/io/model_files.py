@@ -19,7 +19,7 @@ from .. import __version__
 from ..core import registry
 from ..core.contract import Model
 from ..core.errors import TextoError
-from .files import check_writable
+from .files import Refused, check_writable
 from .stored_settings import (  # noqa: F401
     MADE_WITH,
     UnknownSetting,
@@ -29,7 +29,7 @@ from .stored_settings import (  # noqa: F401
     stored_settings,
     without_paths,
 )
-from .tensorfile import Kind, Refused, looks_right, native, tensors_hash
+from .tensorfile import Kind, looks_right, native, tensors_hash
 
 _KIND = Kind(
     "texto model",

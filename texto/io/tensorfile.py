@@ -11,20 +11,18 @@ the SHA-256 of these, and `checksum`, the SHA-256 of all other metadata.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 import json
 import os
 import re
-import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from .files import replacing
+from .files import Refused, opened, replacing
 
 KEY = "texto"
 MAX_HEADER = 2**20
@@ -43,14 +41,6 @@ _OTHER_FORMATS = {
 }
 
 Tensors = Mapping[str, np.ndarray]
-
-
-class Refused(Exception):
-    """Why a file is no good, and what to do about it."""
-
-    def __init__(self, why: str, remedy: str = "fit it again"):
-        super().__init__(why, remedy)
-        self.why, self.remedy = why, remedy
 
 
 @dataclass(frozen=True)
@@ -175,19 +165,6 @@ def checksum(value: Any) -> str:
     return hashlib.sha256(dumps(value).encode()).hexdigest()
 
 
-@contextlib.contextmanager
-def opened(path: str | os.PathLike) -> Iterator[tuple[BinaryIO, int]]:
-    """The regular file at `path`, open to read, and its size in bytes. Never waits on a FIFO."""
-    try:
-        _check_regular(path)
-        with open(path, "rb") as file:
-            yield file, os.fstat(file.fileno()).st_size
-    except OSError as error:
-        raise Refused(
-            f"cannot be read: {error.strerror or error}", "check its name and permissions"
-        ) from error
-
-
 def looks_right(path: str | os.PathLike) -> bool:
     """Whether `path` begins as a file of ours does. Reads some 30 bytes, raises nothing."""
     try:
@@ -270,17 +247,6 @@ def check_tensor(name: str, array: np.ndarray) -> None:
         raise Refused(f"has values that are not finite in tensor {name!r}")
     if array.dtype.kind == "b" and array.view(np.uint8).max(initial=0) > 1:
         raise Refused(f"is corrupt: tensor {name!r} is neither true nor false")
-
-
-def _check_regular(path: str | os.PathLike) -> None:
-    try:
-        mode = os.stat(path).st_mode
-    except ValueError as error:  # a NUL in the path
-        raise Refused(f"cannot be read: {error}", "check its name") from error
-    if stat.S_ISDIR(mode):
-        raise Refused("is a folder", "give a model file")
-    if not stat.S_ISREG(mode):
-        raise Refused("is not a regular file", "give a model file")
 
 
 def _guess(start: bytes) -> str:
