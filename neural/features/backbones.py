@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -13,6 +14,7 @@ from texto.core.errors import TextoError
 
 from ..runtime.weights import RANDOM, find
 from . import InceptionV3Features, RandomFeatures, VGG19Features
+from .kinds import ExemplarView, NetworkView, Through
 from .patches import wrapped
 from .random import SIZES
 
@@ -20,10 +22,13 @@ LEAST_POSITIONS = 9  # with fewer, a layer has nothing to say about a small exem
 FRAME = 32  # pixels of a mirrored border that Inception sees, and whose features are left out
 KEPT = 8  # pairs of networks kept for the next call
 
-_CLASSES = {"vgg19": VGG19Features, "inception_v3": InceptionV3Features}
+_CLASSES: dict[str, Callable[..., ExemplarView]] = {
+    "vgg19": VGG19Features,
+    "inception_v3": InceptionV3Features,
+}
 
 
-class Torus:
+class Torus(Through):
     """`features` of pictures on a torus of any size, grey or coloured.
 
     The picture is continued round the torus to sides that are multiples of `multiple`, and at
@@ -31,8 +36,9 @@ class Torus:
     a direction see a false neighbour.
     """
 
-    def __init__(self, features: Any, *, multiple: int = 1, channels: int | None = None):
-        self.features, self._multiple, self._channels = features, multiple, channels
+    def __init__(self, features: NetworkView, *, multiple: int = 1, channels: int | None = None):
+        super().__init__(features)
+        self._multiple, self._channels = multiple, channels
 
     def __call__(self, pictures: torch.Tensor) -> dict[str, torch.Tensor]:
         """The maps of `pictures` (n, C, H, W) by layer, with gradients."""
@@ -44,34 +50,27 @@ class Torus:
             pictures = wrapped(pictures, axis, wanted - side)
         return self.features(pictures)
 
-    def __getattr__(self, name: str) -> Any:
-        if name == "features":  # not there yet, as while it is being copied
-            raise AttributeError(name)
-        return getattr(self.features, name)
 
-
-class Raw:
+class Raw(Through):
     """`features` of networks that see grey values in [0, 1] where [-1, 1] is due."""
 
-    def __init__(self, features: Any):
-        self.features = features
+    features: ExemplarView
 
     def __call__(self, pictures: torch.Tensor) -> dict[str, torch.Tensor]:
         """The maps of `pictures` (n, 3, H, W) by layer, with gradients."""
         return self.features((pictures + 1) / 2)
 
-    def __getattr__(self, name: str) -> Any:
-        if name == "features":
-            raise AttributeError(name)
-        return getattr(self.features, name)
+    def of(self, picture: np.ndarray) -> dict[str, torch.Tensor]:
+        """The maps (channels, h, w) by layer of `picture` (H, W, C) in [0, 1]."""
+        return self.features.of((picture + 1) / 2)
 
 
 @dataclass(frozen=True, eq=False)
 class Views:
     """The features `exemplar` and `synthesis`; `frame` : pixels to mirror and leave out."""
 
-    exemplar: Any
-    synthesis: Any
+    exemplar: ExemplarView
+    synthesis: NetworkView
     frame: int = 0
 
     @property
@@ -135,14 +134,23 @@ class Backbone:
             views = _networks(replace(here, layers=fitting or tuple(strides)[:1]), changed)
         return views
 
-    def loaded(self) -> Views:
-        """The two views, whatever the exemplar, from a file of weights. TextoError as `views`."""
-        return _networks(*self._here())
+    def made_with(self) -> dict[str, str]:
+        """What results should state about the weights, which are loaded. TextoError as `views`."""
+        if self.weights == RANDOM:
+            return {"network_weights": RANDOM, "random_layers": "all"}
+        here, changed = self._here()
+        place, views = find(here.network, here.weights), _networks(here, changed)
+        stated = {
+            "network_weights": place.name,
+            "network_hash": place.checksum,
+            "random_layers": ", ".join(views.synthesis.random_layers),
+        }
+        return {name: text for name, text in stated.items() if text}
 
     def _here(self) -> tuple[Backbone, int]:
         """Itself with the file of weights that is found, and when that was changed."""
-        place = find(self.network, self.weights)
-        return replace(self, weights=str(place.path)), place.path.stat().st_mtime_ns
+        path = find(self.network, self.weights).file
+        return replace(self, weights=str(path)), path.stat().st_mtime_ns
 
     def _check_size(self, picture: np.ndarray, views: Views) -> None:
         side, least = min(picture.shape[:2]), views.exemplar.smallest
@@ -170,42 +178,39 @@ class Backbone:
         return _random_filters(fitting, picture.shape[2], self.device)
 
 
+def _network(backbone: Backbone, padding: str) -> ExemplarView:
+    options: dict[str, Any] = {"layers": backbone.layers} if backbone.layers else {}
+    return _CLASSES[backbone.network](
+        weights=backbone.weights,
+        fill_missing=backbone.fill_missing,
+        device=backbone.device,
+        padding=padding,
+        **options,
+        **dict(backbone.options),
+    )
+
+
 @lru_cache(maxsize=KEPT)
 def _networks(backbone: Backbone, changed: int) -> Views:
     """`changed` : when the file was, so that another under its name is not missed."""
     periodic = backbone.synthesis_padding == "periodic"
-    make = _CLASSES[backbone.network]
-    same = {
-        "weights": backbone.weights,
-        "fill_missing": backbone.fill_missing,
-        "device": backbone.device,
-        **dict(backbone.options),
-    }
-    layers = {"layers": backbone.layers} if backbone.layers else {}
     exemplar, synthesis = (
-        make(**layers, padding=padding, **same)
-        for padding in (backbone.padding, backbone.synthesis_padding)
+        _network(backbone, padding) for padding in (backbone.padding, backbone.synthesis_padding)
     )
     multiple = max(synthesis.strides.values()) if periodic else 1
     framed = periodic and backbone.padding == "zero"
     if backbone.raw:
-        exemplar, synthesis = _RawOf(exemplar), Raw(synthesis)
+        exemplar, synthesis = Raw(exemplar), Raw(synthesis)
     return Views(exemplar, Torus(synthesis, multiple=multiple, channels=3), FRAME * framed)
-
-
-class _RawOf(Raw):
-    """The same for pictures as arrays."""
-
-    def of(self, picture: np.ndarray) -> dict[str, torch.Tensor]:
-        """The maps (channels, h, w) by layer of `picture` (H, W, C) in [0, 1]."""
-        return self.features.of((picture + 1) / 2)
 
 
 @lru_cache(maxsize=KEPT)
 def _random_filters(sizes: tuple[int, ...], channels: int, device: str) -> Views:
-    same = {"channels_in": channels, "device": device}
-    exemplar = RandomFeatures(sizes, padding="valid", **same)
-    return Views(exemplar, Torus(RandomFeatures(sizes, padding="periodic", **same)))
+    valid, periodic = (
+        RandomFeatures(sizes, padding=padding, channels_in=channels, device=device)
+        for padding in ("valid", "periodic")
+    )
+    return Views(valid, Torus(periodic))
 
 
 def _inside(maps: torch.Tensor, edge: int) -> torch.Tensor:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
+
+from .kinds import Features
 
 
 class EvenSlopes:
@@ -14,17 +14,17 @@ class EvenSlopes:
     the sum of losses, only a direction down each of them.
     """
 
-    def __init__(self, features: Any):
+    def __init__(self, features: Features):
         self.features = features
 
     def __call__(self, pictures: torch.Tensor) -> dict[str, torch.Tensor]:
         """The maps (n, channels, h, w) by layer of `pictures` (n, C, H, W), with gradients."""
         return {layer: _Even.apply(maps) for layer, maps in self.features(pictures).items()}
 
-    def __getattr__(self, name: str) -> Any:
-        if name == "features":  # not there yet, as while it is being copied
-            raise AttributeError(name)
-        return getattr(self.features, name)
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Those of `features`."""
+        return self.features.layers
 
 
 class _Even(torch.autograd.Function):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-import numpy as np
 import torch
+
+from .kinds import Features
 
 
 class Normalised:
@@ -17,7 +17,7 @@ class Normalised:
     found by features of another padding, are brought to the same units by `scaled`.
     """
 
-    def __init__(self, features: Any, norms: Mapping[str, float]):
+    def __init__(self, features: Features, norms: Mapping[str, float]):
         self.features = features
         self.norms = {layer: norms[layer] for layer in features.layers}
 
@@ -25,26 +25,17 @@ class Normalised:
         """The maps (n, channels, h, w) by layer of `pictures` (n, C, H, W), with gradients."""
         return self.scaled(self.features(pictures))
 
-    def of(self, picture: np.ndarray) -> dict[str, torch.Tensor]:
-        """The maps (channels, h, w) by layer of `picture` (H, W, C) in [0, 1], no gradients."""
-        return self.scaled(self.features.of(picture))
-
     def scaled(self, maps: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """`maps` in these units."""
         return {layer: found / self.norms[layer] for layer, found in maps.items()}
 
-    def to(self, device: str) -> Normalised:
-        """Move to another device."""
-        self.features.to(device)
-        return self
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "features":  # not there yet, as while it is being copied
-            raise AttributeError(name)
-        return getattr(self.features, name)
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Those of `features`."""
+        return self.features.layers
 
 
-def normalised(features: Any, exemplar_maps: Mapping[str, torch.Tensor]) -> Normalised:
+def normalised(features: Features, exemplar_maps: Mapping[str, torch.Tensor]) -> Normalised:
     """`features` in units of `exemplar_maps` (..., channels, h, w) by layer."""
     return Normalised(features, rms_norms(exemplar_maps))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 import torch
@@ -33,7 +32,7 @@ class RandomFeatures:
     `weights_name` is "random". Cost: 2 C w^2 n_filters a position of a filter of side w.
     """
 
-    weights_name = RANDOM
+    weights_name: str = RANDOM
 
     def __init__(
         self,
@@ -41,7 +40,7 @@ class RandomFeatures:
         *,
         n_filters: int = 128,
         stride: int | None = None,
-        padding: Literal["valid", "periodic"] = "periodic",
+        padding: str = "periodic",
         channels_in: int = 3,
         centre: float | Sequence[float] = 0.5,
         seed: int = 0,
@@ -58,7 +57,7 @@ class RandomFeatures:
                 raise TextoError(name, f"is {count}", "give a number from 1")
         self.padding, self.device = padding, resolve_device(device)
         sides = {f"random{size}": int(size) for size in sorted(sizes)}
-        self.layers = tuple(sides)
+        self.layers = self.random_layers = tuple(sides)
         self.channels = dict.fromkeys(self.layers, n_filters)
         self.strides = {layer: stride or max(1, side // 4) for layer, side in sides.items()}
         self.smallest = 1 if padding == "periodic" else max(sides.values())

@@ -78,6 +78,7 @@ def match_mean(
         for _ in range(rounds):
             view, noise = _pieces(network, network.n_scales - 1, side, batch, rng)
             means.append(network.part(noise, view).mean(dim=(0, 2, 3)))
+        assert network.last.bias is not None
         wanted = torch.from_numpy(exemplar.mean(axis=(0, 1), dtype=np.float64)).to(means[0])
         network.last.bias += wanted - torch.stack(means).mean(dim=0)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
+from typing import TypeVar
 
 import torch
 from torch import nn
 
 from .network import Block, TextureGenerator
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 class Direct(nn.Module):
@@ -43,35 +46,48 @@ def folded(network: TextureGenerator) -> TextureGenerator:
     for block in [*plain.entries, *plain.blocks]:
         _fold(block)
     for norm, block in zip(plain.norms, plain.blocks, strict=True):
-        _fold_ahead(norm, block[0])
+        assert isinstance(block, Block)
+        _fold_ahead(norm, block)
     plain.norms = nn.ModuleList(nn.Identity() for _ in plain.norms)
-    plain = plain.float().to(device, memory_format=torch.channels_last)
+    plain = channels_last(plain.float(), device)
     for block in [*plain.entries, *plain.blocks]:
         for place in range(0, len(block), 3):
-            block[place] = Direct(block[place])
-    plain.last = Direct(plain.last)
+            block[place] = Direct(block.convolution(place))
+    plain.last = Direct(plain.last)  # type: ignore[assignment]  # which does the same
     return plain
+
+
+def channels_last(module: Module, device: torch.device) -> Module:
+    """`module` on `device`, in the order of its numbers in which convolutions are fast."""
+    return module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's types
 
 
 def _fold(block: Block) -> None:
     """Put each norm of `block` into the convolution before it."""
     for place in range(0, len(block), 3):
-        scale, shift = _affine(block[place + 1])
-        block[place].weight *= scale[:, None, None, None]
-        block[place].bias *= scale
-        block[place].bias += shift
+        convolution, (scale, shift) = block.convolution(place), _affine(block[place + 1])
+        convolution.weight *= scale[:, None, None, None]
+        _biases(convolution).mul_(scale).add_(shift)
         block[place + 1] = nn.Identity()
 
 
-def _fold_ahead(norm: nn.BatchNorm2d, convolution: nn.Conv2d) -> None:
-    """Put `norm`, of the first inputs of `convolution`, into it."""
+def _fold_ahead(norm: nn.Module, block: Block) -> None:
+    """Put `norm`, of the first inputs of `block`, into its first convolution."""
     scale, shift = _affine(norm)
+    convolution = block.convolution(0)
     read = convolution.weight[:, : len(scale)]  # (out, in, 3, 3), a view
-    convolution.bias += torch.einsum("oikl,i->o", read, shift)
+    _biases(convolution).add_(torch.einsum("oikl,i->o", read, shift))
     read *= scale[:, None, None]
 
 
-def _affine(norm: nn.BatchNorm2d) -> tuple[torch.Tensor, torch.Tensor]:
-    """Scale and shift (channels,) that `norm` is in evaluation mode."""
+def _biases(convolution: nn.Conv2d) -> torch.Tensor:
+    assert convolution.bias is not None
+    return convolution.bias
+
+
+def _affine(norm: nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
+    """Scale and shift (channels,) that a batch norm is in evaluation mode."""
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert norm.running_var is not None and norm.running_mean is not None
     scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
     return scale, norm.bias - norm.running_mean * scale

@@ -31,6 +31,12 @@ class Block(nn.Sequential):
             layers.append(nn.LeakyReLU(inplace=True))
         super().__init__(*layers)
 
+    def convolution(self, place: int) -> nn.Conv2d:
+        """The layer at `place`, one of its convolutions."""
+        found = self[place]
+        assert isinstance(found, nn.Conv2d)
+        return found
+
 
 class TextureGenerator(nn.Module):
     """Ulyanov et al. 2016's generator without padding, as in the patch paper's Algorithm 2.
@@ -125,8 +131,9 @@ class TextureGenerator(nn.Module):
         other sizes. Cost: for width 2, 3,500 multiplications a pixel.
         """
         margin = 2 * windows.margin(self.n_scales - 1)
-        shape = tuple(side - margin for side in noise[-1].shape[-2:])
-        return self.part(noise, windows.whole(shape, n_scales=self.n_scales, periodic=periodic))
+        height, width = (side - margin for side in noise[-1].shape[-2:])
+        view = windows.whole((height, width), n_scales=self.n_scales, periodic=periodic)
+        return self.part(noise, view)
 
     def part(self, noise: Sequence[torch.Tensor], view: windows.Window) -> torch.Tensor:
         """The window `view` of the infinite picture, from the noise that it depends on."""

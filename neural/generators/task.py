@@ -13,6 +13,7 @@ from texto.core.threads import single_blas
 from ..features.patches import PatchFeatures
 from ..losses.base import Additive
 from ..losses.objective import Objective
+from ..losses.semidual import SemiDual
 from ..runtime import processes
 from ..runtime.devices import exact_float32, to_picture
 from ..training.resuming import joined, load_module, load_optimizer, optimizer_state, parted
@@ -61,7 +62,8 @@ class GeneratorTask:
         self.rng, self.network, self._memory = rng, network.train(), memory
         self.average = copy.deepcopy(network).requires_grad_(False)
         self._objective, self._coarse_first = Objective(loss), coarse_first
-        self._layered = [term for _, term in loss.terms if isinstance(term.features, PatchFeatures)]
+        terms = [term for _, term in loss.terms if isinstance(term, SemiDual)]
+        self._layered = [term for term in terms if isinstance(term.features, PatchFeatures)]
         self._n_calibration, self._like, self._bfloat16 = n_calibration, like, bfloat16
         self.sides, self._rates, self._batch_size = sides, list(rates), batch_size
         self._n_iter_dual, self._n_first_dual = n_iter_dual, n_first_dual
@@ -183,4 +185,4 @@ def begin_like(network: TextureGenerator, exemplar: np.ndarray, rng: np.random.G
     bias = colours.mean(axis=0) - weight @ found.mean(axis=1)
     with torch.no_grad():
         network.last.weight.copy_(torch.from_numpy(weight)[:, :, None, None])
-        network.last.bias.copy_(torch.from_numpy(bias))
+        network.last.bias.copy_(torch.from_numpy(bias))  # type: ignore[union-attr]  # has one

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import torch
 
 from texto.core.errors import TextoError
+
+from ..features.kinds import Features
 
 Maps = Mapping[str, torch.Tensor]
 
@@ -53,7 +54,7 @@ class Loss(Additive):
         return self._terms
 
     @property
-    def features(self) -> list[Any]:
+    def features(self) -> list[Features]:
         """The distinct features objects of the terms, in order."""
         return list({id(term.features): term.features for _, term in self.terms}.values())
 
@@ -63,7 +64,7 @@ class Loss(Additive):
 
     def value(self, maps: Mapping[int, Maps]) -> torch.Tensor:
         """The weighted sum, a scalar, differentiable in `maps`."""
-        return sum(weight * term.value(maps[id(term.features)]) for weight, term in self.terms)
+        return total(weight * term.value(maps[id(term.features)]) for weight, term in self.terms)
 
     def ascend(self, maps: Mapping[int, Maps]) -> None:
         """One step of ascent of every term's potentials; `maps` need no gradients."""
@@ -98,7 +99,7 @@ class Term(Additive):
 
     def __init__(
         self,
-        features: Any,
+        features: Features,
         target_maps: Maps,
         *,
         layers: Sequence[str] | None,
@@ -137,6 +138,12 @@ class Term(Additive):
         """Go back to a `state()`. TextoError where it is of another term."""
         if state:
             raise TextoError("checkpoint", "is of another loss", "start anew")
+
+
+def total(parts: Iterable[torch.Tensor]) -> torch.Tensor:
+    """The sum of one scalar or more."""
+    first, *others = parts
+    return sum(others, start=first)
 
 
 def layer_weights(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
 
 import torch
 
 from texto.core.errors import TextoError
 
+from ..features.kinds import Features
 from ..runtime.devices import exact_float32
-from .base import Maps, Term, columns
+from .base import Maps, Term, columns, total
 
 SCALES = ("published", "relative")
 
@@ -26,12 +26,12 @@ class Gram(Term):
 
     def __init__(
         self,
-        features: Any,
+        features: Features,
         target_maps: Maps,
         *,
         layers: Sequence[str] | None = None,
         weights: float | Mapping[str, float] | None = None,
-        scale: Literal["published", "relative"] = "published",
+        scale: str = "published",
     ):
         super().__init__(features, target_maps, layers=layers, weights=weights)
         if scale not in SCALES:
@@ -45,7 +45,7 @@ class Gram(Term):
 
     def value(self, maps: Maps) -> torch.Tensor:
         """The distance of `maps` (1, N, h, w) by layer, a scalar."""
-        return sum(
+        return total(
             self.weights[layer]
             * self._scales[layer]
             * torch.sum((gram_matrix(maps[layer]) - target) ** 2)

@@ -39,11 +39,11 @@ def _gaps(projections: torch.Tensor, aims: torch.Tensor) -> tuple[torch.Tensor, 
     if projections.device.type != "cpu":
         values, order = torch.sort(projections, dim=1)
         return values - _quantiles(torch.sort(aims, dim=1).values, count), order
-    values, order = ranked(projections.numpy())  # torch sorts ten times more slowly
-    aims = aims.numpy().copy()
-    aims.sort(axis=1)
-    values -= quantiles(aims, count)
-    return torch.from_numpy(values), torch.from_numpy(order)
+    ordered, places = ranked(projections.numpy())  # torch sorts ten times more slowly
+    wanted = aims.numpy().copy()
+    wanted.sort(axis=1)
+    ordered -= quantiles(wanted, count)
+    return torch.from_numpy(ordered), torch.from_numpy(places)
 
 
 def _quantiles(values: torch.Tensor, count: int) -> torch.Tensor:

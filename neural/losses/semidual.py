@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ import torch
 from texto.core.errors import TextoError
 from texto.core.threads import single_blas
 
+from ..features.kinds import Features
 from ..runtime import processes
 from .base import Maps, Term, columns
 from .ctransform import Match, Targets, value
@@ -26,7 +26,8 @@ FADING = 0.1  # weight of the newest step in the running mean of the cost
 BOUND = 3  # units that a bounded step may lower a potential
 EMPHASIS = 3  # with falling steps, the average weighs iterate k as k^EMPHASIS
 
-Where = Mapping[str, Any] | Callable[[str, tuple[int, int]], Any]
+Chances = np.ndarray | torch.Tensor | None
+Where = Mapping[str, Chances] | Callable[[str, tuple[int, int]], Chances]
 
 
 class SemiDual(Term):
@@ -61,7 +62,7 @@ class SemiDual(Term):
 
     def __init__(
         self,
-        features: Any,
+        features: Features,
         target_maps: Maps,
         *,
         layers: Sequence[str] | None = None,
@@ -70,8 +71,8 @@ class SemiDual(Term):
         n_queries: int | None = None,
         n_image_queries: int | None = None,
         rate: float | Mapping[str, float] = 1.0,
-        step: Literal["plain", "normalised", "cost", "bounded"] = "plain",
-        schedule: Literal["constant", "sqrt"] = "constant",
+        step: str = "plain",
+        schedule: str = "constant",
         entropic: float = 0.0,
         where: Where | None = None,
         rng: np.random.Generator,
@@ -87,7 +88,8 @@ class SemiDual(Term):
             if count is not None and count < 1:
                 raise TextoError(name, f"is {count}", "give a number from 1, or none")
         self._rng, self._n_queries, self._n_image = rng, n_queries, n_image_queries
-        self._where, self._chances = where, {}
+        self._where = where
+        self._chances: dict[str, np.ndarray | None] = {}
         targets = {layer: columns(target_maps[layer]) for layer in self.layers}
         for layer, points in targets.items():
             if not points.shape[1]:
@@ -139,23 +141,24 @@ class SemiDual(Term):
     def load(self, state: Mapping[str, torch.Tensor]) -> None:
         """Go back to a `state()`. TextoError where it is of other layers or targets."""
         for layer, potential in self.potentials.items():
-            own = potential.state()
-            found = {name: state.get(f"{layer}.{name}") for name in own}
-            if any(each is None or each.shape != own[name].shape for name, each in found.items()):
+            own, start = potential.state(), f"{layer}."
+            found = {k[len(start) :]: v for k, v in state.items() if k.startswith(start)}
+            if any(name not in found or found[name].shape != own[name].shape for name in own):
                 raise TextoError("checkpoint", f"does not fit {layer}", "start anew")
             potential.load(found)
 
     def _points(self, maps: Maps, layer: str, count: int | None) -> torch.Tensor:
         """(C, n): the features that take part, at most `count`."""
         points = columns(maps[layer])
-        chances = self._chances_at(layer, tuple(maps[layer].shape[-2:]))
+        height, width = maps[layer].shape[-2:]
+        chances = self._chances_at(layer, (height, width))
         if chances is not None:
             drawn = chances if chances.dtype == bool else self._rng.random(chances.size) < chances
             places = torch.from_numpy(np.flatnonzero(drawn))
             points = points.index_select(1, places.to(points.device))
         return self._part(points, count)
 
-    def _chances_at(self, layer: str, sides: tuple[int, ...]) -> np.ndarray | None:
+    def _chances_at(self, layer: str, sides: tuple[int, int]) -> np.ndarray | None:
         """(n,): which positions of maps of `sides` take part, or their chances; None: all."""
         if layer not in self._chances:
             where = self._where

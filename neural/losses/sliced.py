@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import torch
 
-from .base import Maps, Term, columns
+from ..features.kinds import Features
+from .base import Maps, Term, columns, total
 from .matching import Part, matched, summed
 
 
@@ -25,7 +25,7 @@ class Sliced(Term):
 
     def __init__(
         self,
-        features: Any,
+        features: Features,
         target_maps: Maps,
         *,
         layers: Sequence[str] | None = None,
@@ -39,7 +39,7 @@ class Sliced(Term):
 
     def value(self, maps: Maps) -> torch.Tensor:
         """The distance of `maps` (1, C, h, w) by layer, a scalar."""
-        return sum(
+        return total(
             self.weights[layer]
             * _Distance.apply(columns(maps[layer]), target, self._directions(target))
             for layer, target in self._targets.items()

@@ -13,7 +13,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import hashlib
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -26,6 +25,7 @@ from texto.core.settings import check_settings, device_setting, setting
 from texto.core.threads import single_blas
 from texto.core.types import Progress, Rng, generator, silent
 
+from ..generators.perceptron import begun, noise_for, sampled
 from ..losses.ctransform import Targets, value
 from ..losses.semidual import Potential
 from ..runtime.devices import exact_float32, on_device, resolve_device
@@ -33,10 +33,7 @@ from ..training.loop import Keeping, train
 from ..training.resuming import joined, load_module, load_optimizer, optimizer_state, parted
 
 LEAST = 1e-6  # a lambda below drowns in the rounding of float32
-SLOPE = 0.2  # of the leaky ReLUs
 BETAS = (0.5, 0.999)
-MEASURED = 2000  # points that a beginning is measured on
-BLOCK = 4096  # points sampled at a time
 SHOWN = 64  # points in a preview
 
 
@@ -153,7 +150,9 @@ class EntropicTask:
         device = resolve_device(method.device)
         self._scale = rows.shape[1] ** -0.5  # of scaled points |x - y|^2 is a mean square
         with single_blas():
-            self.network = _begun(method, rows, rng).to(device)
+            self.network = begun(
+                rows, n_noise=method.n_noise, width=method.width, n_layers=method.n_layers, rng=rng
+            ).to(device)
         self._potential = Potential(
             Targets(torch.from_numpy(rows).to(device).T * self._scale, entropic=method.entropic),
             # Units of the cost itself would die out where samples stand on a few data points.
@@ -224,18 +223,9 @@ class EntropicTask:
 
     def _drawn(self) -> torch.Tensor:
         """(d, batch_size): new samples, scaled."""
-        return self.network(_noise(self.network, self._method.batch_size, self.rng)).T * self._scale
-
-
-def sampled(network: nn.Module, count: int, rng: Rng = None) -> np.ndarray:
-    """(count, d) float32 in [0, 1]: samples of a `network` of this module."""
-    if count < 1:
-        raise TextoError("count", f"is {count}", "give 1 or more")
-    rng = generator(rng)
-    with torch.inference_mode(), exact_float32(), single_blas():
-        sizes = [min(BLOCK, count - start) for start in range(0, count, BLOCK)]
-        parts = [network(_noise(network, size, rng)).clamp_(0, 1).cpu() for size in sizes]
-    return torch.cat(parts).numpy()
+        return (
+            self.network(noise_for(self.network, self._method.batch_size, self.rng)).T * self._scale
+        )
 
 
 def sheet(points: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
@@ -262,47 +252,6 @@ def checked(data: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(data, np.float32)
 
 
-def _begun(method: EntropicGenerator, rows: np.ndarray, rng: np.random.Generator) -> nn.Sequential:
-    """A network whose samples have the mean and the strongest principal axes of `rows` (m, d)."""
-    widths = [method.n_noise, *[method.width] * method.n_layers]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(rng.integers(2**63)))
-        layers: list[nn.Module] = []
-        for found, made in itertools.pairwise(widths):
-            layers += [nn.Linear(found, made), nn.LeakyReLU(SLOPE)]
-            nn.init.kaiming_normal_(layers[-2].weight, a=SLOPE)
-            nn.init.zeros_(layers[-2].bias)
-        last = nn.Linear(widths[-1], rows.shape[1])
-    body = nn.Sequential(*layers)
-    with torch.no_grad():
-        hidden = body(_noise(body, MEASURED, rng)).numpy()
-    part = rows[rng.choice(len(rows), min(len(rows), MEASURED), replace=False)]
-    spread, axes = _axes(part)
-    variances, directions = _axes(hidden)
-    count = min(method.n_noise, len(spread), len(variances))
-    gains = np.sqrt(spread[:count] / variances[:count].clip(1e-12))
-    weight = axes[:count].T * gains @ directions[:count]  # (d, width)
-    bias = part.mean(axis=0) - weight @ hidden.mean(axis=0)
-    with torch.no_grad():
-        last.weight.copy_(torch.from_numpy(weight))
-        last.bias.copy_(torch.from_numpy(bias))
-    return nn.Sequential(*layers, last)
-
-
 def _variance(rows: np.ndarray) -> float:
     """The mean over coordinates of the variance of `rows` (m, d)."""
     return float(rows.var(axis=0, dtype=np.float64).mean())
-
-
-def _axes(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Variances (k,), falling, and principal axes (k, d) of `points` (n, d), float64."""
-    centred = points - points.mean(axis=0, dtype=np.float64)
-    _, scales, axes = np.linalg.svd(centred, full_matrices=False)
-    return scales**2 / len(points), axes
-
-
-def _noise(network: nn.Sequential, count: int, rng: np.random.Generator) -> torch.Tensor:
-    """(count, n_noise) standard normal, the same on every device."""
-    weight = network[0].weight
-    noise = rng.standard_normal((count, weight.shape[1]), dtype=np.float32)
-    return torch.from_numpy(noise).to(weight.device)

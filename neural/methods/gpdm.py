@@ -186,18 +186,17 @@ class GPDM(PictureMethod):
 
         rate, n_iter = self.learning_rate, self.n_iter
         rates = falling(rate, n_iter, FLOOR) if self.falls else rate
-        scales, picture = self.scales(exemplar.shape), None
-        within = tuple(
+        scales, (height, width) = self.scales(exemplar.shape), exemplar.shape[:2]
+        low, high = (
             torch.tensor(each)[:, None, None]
             for each in (exemplar.min(axis=(0, 1)), exemplar.max(axis=(0, 1)))
         )
+        sides = self._canvas(shape, scales[0])
+        picture = self._start((1, exemplar.shape[2], *sides), rng, device)
         for number, scale in enumerate(scales):
-            own = shrunk(exemplar, tuple(round(side * scale) for side in exemplar.shape[:2]))
-            sides = self._canvas(shape, scale)
-            if picture is None:
-                picture = self._start((1, exemplar.shape[2], *sides), rng, device)
-            else:
-                picture = self._finer(picture, sides)
+            own = shrunk(exemplar, (round(height * scale), round(width * scale)))
+            if number:
+                picture = self._finer(picture, self._canvas(shape, scale))
             loss = SlicedPatches(
                 torch.tensor(np.ascontiguousarray(np.moveaxis(own, 2, 0)), device=device),
                 patch_size=self.patch_size,
@@ -212,7 +211,7 @@ class GPDM(PictureMethod):
                 n_iter=n_iter,
                 learning_rate=rates,
                 n_iter_dual=0,
-                bounds=within,
+                bounds=(low, high),
                 rng=rng,
                 progress=_told(progress, *place),
             )
@@ -222,14 +221,16 @@ class GPDM(PictureMethod):
     @property
     def _margins(self) -> tuple[int, int]:
         """Pixels beside an open axis: few patches reach them, and they keep much noise."""
-        return tuple(0 if wraps else self.patch_size - 1 for wraps in PERIODIC[self.tileable])
+        down, across = (0 if wraps else self.patch_size - 1 for wraps in PERIODIC[self.tileable])
+        return down, across
 
     def _canvas(self, shape: tuple[int, int], scale: float) -> tuple[int, int]:
         """The sides to work on at `scale`."""
-        return tuple(
+        height, width = (
             max(1, round(side * scale)) + 2 * margin
             for side, margin in zip(shape, self._margins, strict=True)
         )
+        return height, width
 
     def _finer(self, picture: torch.Tensor, sides: tuple[int, int]) -> torch.Tensor:
         """`picture` enlarged, its margins too, and cut to `sides` about its middle."""

@@ -54,9 +54,9 @@ def _check_weights(found: Weights) -> None:
 
     It loads files with whatever code they hold; what `weight_files.read` accepts holds none.
     """
-    if found.path.suffix.lower() == ".safetensors":
+    if found.file.suffix.lower() == ".safetensors":
         raise TextoError(found.title, "is a safetensors file", "torch-fidelity reads .pth")
-    head = weight_files.read(found.path).get("fc.weight")
+    head = weight_files.read(found.file).get("fc.weight")
     if head is None or tuple(head.shape) != _HEAD:
         raise TextoError(
             found.title,

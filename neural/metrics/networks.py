@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import lru_cache
 
 import numpy as np
@@ -23,8 +22,8 @@ def loaded(network: str, layers: tuple[str, ...]) -> NetworkFeatures:
 
     Loaded again where another file took the place of the weights.
     """
-    path = find(network).path
-    return _loaded(network, layers, str(path), os.stat(path).st_mtime_ns)
+    path = find(network).file
+    return _loaded(network, layers, str(path), path.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=4)

@@ -33,7 +33,7 @@ def _absent(network: str, last: str) -> str | None:
         found = weights.find(network)
     except TextoError as error:
         return f"{error.what} {error.why} ({error.remedy})"
-    names = weights.tensor_names(found.path)
+    names = weights.tensor_names(found.file)
     lacks = names and weights.lacking(found.network, names)
     layers = list(found.network.layers)
     if lacks and layers.index(lacks) <= layers.index(last):

@@ -20,10 +20,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from http.client import HTTPException
 from pathlib import Path
+from typing import NoReturn
 
 from texto.core.errors import TextoError
 from texto.core.types import Progress, Step, silent
 from texto.io.files import check_writable, replacing
+
+from .networks import NETWORKS, Network
 
 VARIABLE = "TEXTO_WEIGHTS"
 RANDOM = "random"
@@ -31,75 +34,6 @@ SUFFIXES = (".pth", ".pt", ".safetensors")
 _BLOCK = 2**20  # bytes read at a time
 _PATIENCE = 30  # seconds without an answer
 _MAX_HEADER = 100 * 2**20  # bytes, as in the safetensors library
-
-
-@dataclass(frozen=True)
-class Network:
-    """One network whose weights can be had.
-
-    `pattern` is what names of its files begin with. `layers` maps each layer that has weights,
-    in order, to what the names of its tensors begin with.
-    """
-
-    name: str
-    title: str
-    url: str
-    pattern: str
-    layers: dict[str, str]
-    hashed: bool = True  # the file's name ends in the beginning of its SHA-256
-
-    @property
-    def file_name(self) -> str:
-        """The file's name in torch's cache."""
-        return self.url.rpartition("/")[2]
-
-
-def _vgg19() -> dict[str, str]:
-    """conv1_1 is features.0: convolutions and ReLUs take turns, each block ends in a pooling."""
-    found, number = {}, 0
-    for block, convolutions in enumerate((2, 2, 4, 4, 4), 1):
-        for convolution in range(1, convolutions + 1):
-            found[f"conv{block}_{convolution}"] = f"features.{number}."
-            number += 2
-        number += 1
-    return found
-
-
-_INCEPTION = (
-    *("Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "Conv2d_3b_1x1", "Conv2d_4a_3x3"),
-    *("Mixed_5b", "Mixed_5c", "Mixed_5d"),
-    *("Mixed_6a", "Mixed_6b", "Mixed_6c", "Mixed_6d", "Mixed_6e"),
-    *("Mixed_7a", "Mixed_7b", "Mixed_7c"),
-)
-
-NETWORKS = {
-    network.name: network
-    for network in (
-        Network(
-            "vgg19",
-            "VGG-19",
-            "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
-            r"vgg19(?!_bn)",
-            _vgg19(),
-        ),
-        Network(
-            "inception_v3",
-            "Inception-v3",
-            "https://download.pytorch.org/models/inception_v3_google-0cc3c7bd.pth",
-            r"inception_v3",
-            {name: f"{name}." for name in _INCEPTION},
-        ),
-        Network(
-            "fid_inception",
-            "the Inception of torch-fidelity",
-            "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
-            "weights-inception-2015-12-05-6726825d.pth",
-            r"(weights|pt)[-_]inception-2015",
-            {},
-            hashed=False,
-        ),
-    )
-}
 
 
 @dataclass(frozen=True)
@@ -114,6 +48,13 @@ class Weights:
     def name(self) -> str:
         """What results made with them should state."""
         return RANDOM if self.path is None else self.path.name
+
+    @property
+    def file(self) -> Path:
+        """`path`, of weights that are not random."""
+        if self.path is None:
+            raise ValueError("random weights have no file")
+        return self.path
 
     @property
     def title(self) -> str:
@@ -131,7 +72,7 @@ class Weights:
         if self.path is None or self.path.name != self.network.file_name:
             return False
         expected = self.path.stem.rpartition("-")[2]
-        return self.network.hashed and not self.checksum.startswith(expected)
+        return self.network.hashed and not (self.checksum or "").startswith(expected)
 
 
 def network(name: str) -> Network:
@@ -221,7 +162,7 @@ def download(name: str, *, progress: Progress = silent) -> Path:
             check_writable(target)
             _store(answer, target, wanted, progress)
     except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError) as error:
-        reason = getattr(error, "reason", None) or error
+        reason = error.reason if isinstance(error, urllib.error.URLError) else error
         raise TextoError(
             f"cannot download {wanted.url}",
             str(reason) or type(error).__name__,
@@ -275,7 +216,7 @@ def _from_cache(wanted: Network) -> Weights | None:
     return Weights(wanted, path, "torch's cache") if path.is_file() else None
 
 
-def _nowhere(wanted: Network):
+def _nowhere(wanted: Network) -> NoReturn:
     raise TextoError(
         f"the weights of {wanted.title}",
         "are not here",
@@ -291,7 +232,7 @@ def _in_place(wanted: Network, place: Path, what: str, *, any_name: bool = False
     except (FileNotFoundError, NotADirectoryError):
         pass  # told below
     except (OSError, ValueError, RuntimeError) as error:  # a name too long, a NUL, no such user
-        why = getattr(error, "strerror", None) or str(error)
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise TextoError(f"{what} {str(place)!r}", why, "name a file of weights") from error
     if place.is_dir():
         names = sorted(each.name for each in place.iterdir() if _fits(wanted, each))

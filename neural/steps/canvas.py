@@ -41,10 +41,11 @@ def canvas_of(
     """
     unit = max(method.stride, 2 ** (n_sizes - 1))
     least = max(map(method.least_side, exemplar_shapes))
-    return tuple(
+    height, width = (
         side if wraps else -(-max(side + margin * unit, least) // unit) * unit
         for side, wraps in zip(shape, PERIODIC[method.tileable], strict=True)
     )
+    return height, width
 
 
 def on_canvas(weight_map: np.ndarray, sides: Sequence[int]) -> np.ndarray:

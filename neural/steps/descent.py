@@ -90,11 +90,11 @@ def optimise(
     objective = Objective(loss, mask=mask)
     run = Run(objective, n_iter, n_iter_dual, n_first_dual, tolerance, rng, progress)
     with torch.no_grad():
-        within = tuple(torch.as_tensor(each).to(picture).expand_as(picture) for each in bounds)
+        low, high = (torch.as_tensor(each).to(picture).expand_as(picture) for each in bounds)
         if optimizer == "lbfgs":
-            return _by_lbfgs(run, picture, within, checkpoint)
+            return _by_lbfgs(run, picture, (low, high), checkpoint)
         rates = list(np.broadcast_to(learning_rate, n_iter))
-        return _by_adam(run, picture, within, rates, checkpoint)
+        return _by_adam(run, picture, (low, high), rates, checkpoint)
 
 
 def falling(rate: float, count: int, floor: float = FLOOR) -> list[float]:
@@ -159,7 +159,7 @@ def _by_adam(
         loss, slope = run.objective.pull(picture, run.ascents)
         picture = adam.step(picture, slope, float(rates[done])).clamp_(*within)
         run.count(loss)
-        if snapshot and (run.done % checkpoint.every == 0 or run.ended):
+        if snapshot and (run.done % snapshot.every == 0 or run.ended):
             snapshot.save(picture, run.done, adam.state())
     return picture
 
@@ -196,7 +196,7 @@ def _burst(run: Run, picture: torch.Tensor, within: Within, steps: int) -> torch
         nonlocal unit
         if run.ended:
             raise _Enough
-        if frozen is not None:
+        if run.rng is not None and frozen is not None:
             run.rng.bit_generator.state = copy.deepcopy(frozen)
         point = torch.tensor(values, dtype=picture.dtype).reshape(picture.shape)
         point = point.to(picture.device)
@@ -227,4 +227,4 @@ def _burst(run: Run, picture: torch.Tensor, within: Within, steps: int) -> torch
 def _snapshot(checkpoint: Checkpoint | None, run: Run, optimizer: str) -> Snapshot | None:
     if checkpoint is None:
         return None
-    return Snapshot(checkpoint.path, run.objective.loss, run.rng, f"{optimizer} {run.n_iter}")
+    return Snapshot(checkpoint, run.objective.loss, run.rng, f"{optimizer} {run.n_iter}")

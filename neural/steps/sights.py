@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from texto.steps.mixing.zones import resized
 
 from ..features import PatchFeatures
 from ..features.backbones import Backbone
+from ..features.kinds import Features
 from ..losses.semidual import Where
 
 
@@ -25,7 +25,7 @@ class Sight:
     so many times fewer features take part in a step than where all of a picture moves.
     """
 
-    features: Any
+    features: Features
     targets: Mapping[str, torch.Tensor]
     where: Where | None = None
     rates: Mapping[str, float] = field(default_factory=dict)
@@ -49,11 +49,11 @@ def patch_sight(
         for wraps in (True, False)
     )
 
-    def at_centres(_layer: str, sides: tuple[int, int]) -> np.ndarray:
+    def at_centres(whole: np.ndarray, sides: tuple[int, int]) -> np.ndarray:
         shift = -(patch_size // 2)
-        return np.roll(resized(chances, sides), (shift, shift), axis=(0, 1))
+        return np.roll(resized(whole, sides), (shift, shift), axis=(0, 1))
 
-    where = None if chances is None else at_centres
+    where = None if chances is None else lambda _layer, sides: at_centres(chances, sides)
     return Sight(features, of_exemplar.of(exemplar), where)
 
 

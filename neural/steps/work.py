@@ -31,8 +31,9 @@ class Work:
 
     def patches(self, patch_size: int, n_levels: int) -> Sight:
         """The patches of the picture and of the exemplar, at `n_levels` from this one up."""
-        place = {"device": self.device}
-        return patch_sight(self.exemplar, patch_size, n_levels, chances=self.chances, **place)
+        return patch_sight(
+            self.exemplar, patch_size, n_levels, device=self.device, chances=self.chances
+        )
 
     def network(self, backbone: Backbone) -> Sight:
         """What the two views of `backbone` see."""

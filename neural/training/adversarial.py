@@ -12,7 +12,6 @@ from torch import nn
 
 from texto.core.errors import TextoError
 from texto.core.threads import single_blas
-from texto.core.types import Rng
 
 from ..runtime.devices import exact_float32, to_picture
 from .resuming import joined, load_module, load_optimizer, optimizer_state, parted
@@ -147,7 +146,7 @@ def _variance(pictures: torch.Tensor) -> float:
 
 
 @contextmanager
-def seeded(rng: Rng) -> Iterator[None]:
+def seeded(rng: np.random.Generator) -> Iterator[None]:
     """torch's generator on the CPU seeded from `rng`, and put back afterwards.
 
     For first weights, which modules draw by themselves when they are made.

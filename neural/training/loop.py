@@ -119,17 +119,19 @@ class _Record:
     """
 
     def __init__(self, task: Task, n_iter: int, run: Mapping[str, Any], keeping: Keeping):
-        self._task, self._keeping = task, keeping
+        self._task = task
+        self._preview = keeping.preview if processes.leads() else None
         self.losses, self.done = np.zeros(n_iter, np.float32), 0
-        self._archive, self._copy = None, None
+        self._archive: Archive | None = None
+        self._copy: Moment | None = None
         self._copied = self._shown = time.monotonic()
-        self._shows = keeping.preview is not None and processes.leads()
         if keeping.checkpoint is not None:
             run = {**run, "n_iter": n_iter}
-            self._archive = Archive(keeping.checkpoint.path, run, task.rng)
-            self._go_on()
+            archive = Archive(keeping.checkpoint.path, run, task.rng)
+            self._archive, self._every = archive, keeping.checkpoint.every
+            self._go_on(archive)
             if self.done != processes.of_leader(self.done):
-                raise self._archive.refusal("is not the same for all processes")
+                raise archive.refusal("is not the same for all processes")
         self.resumed_at = self.done
 
     def add(self, loss: float) -> None:
@@ -138,34 +140,32 @@ class _Record:
         self.done += 1
         ended, now = self.done == len(self.losses), time.monotonic()
         if self._archive is not None:
-            due = ended or self.done % self._keeping.checkpoint.every == 0
+            due = ended or self.done % self._every == 0
             if due or self._copy is None or now - self._copied >= COPY_SECONDS:
-                self._copied, self._copy = now, self._moment()
+                self._copied, self._copy = now, self._moment(self._archive)
             if due:
                 self.rescue()
-        if self._shows and (ended or now - self._shown >= PREVIEW_SECONDS):
+        if self._preview is not None and (ended or now - self._shown >= PREVIEW_SECONDS):
             self._shown = now
-            write_image(self._keeping.preview, self._task.preview())
+            write_image(self._preview, self._task.preview())
 
     def rescue(self) -> None:
         """Write the latest copy, unless it is written."""
-        if self._copy is not None and processes.leads():
+        if self._copy is not None and self._archive is not None and processes.leads():
             self._archive.save(self._copy)
             self._copy = None
 
-    def _moment(self) -> Moment:
+    def _moment(self, archive: Archive) -> Moment:
         losses = torch.from_numpy(self.losses[: self.done])
-        return self._archive.moment(
-            self.done, {"task": self._task.state(), "curve": {"losses": losses}}
-        )
+        return archive.moment(self.done, {"task": self._task.state(), "curve": {"losses": losses}})
 
-    def _go_on(self) -> None:
-        held = self._archive.load()
+    def _go_on(self, archive: Archive) -> None:
+        held = archive.load()
         if held is None:
             return
         losses = held.parts.get("curve", {}).get("losses")
         if losses is None or len(losses) != held.done or held.done > len(self.losses):
-            raise self._archive.refusal("is damaged: its losses do not fit its steps")
+            raise archive.refusal("is damaged: its losses do not fit its steps")
         self._task.load(held.parts.get("task", {}))
         self.losses[: held.done] = losses.numpy()
         self.done = held.done

@@ -107,12 +107,14 @@ class Held:
 
 
 class Snapshot:
-    """The file of a descent on `loss`. `name` tells runs apart: optimiser and steps."""
+    """The file of a descent on `loss`, kept as `kept` says.
 
-    def __init__(
-        self, path: str | os.PathLike, loss: Loss, rng: np.random.Generator | None, name: str
-    ):
-        self._archive, self._loss = Archive(path, {"descent": name}, rng), loss
+    `name` tells runs apart: optimiser and steps.
+    """
+
+    def __init__(self, kept: Checkpoint, loss: Loss, rng: np.random.Generator | None, name: str):
+        self._archive, self._loss = Archive(kept.path, {"descent": name}, rng), loss
+        self.every = kept.every
 
     def save(self, picture: torch.Tensor, done: int, optimizer: dict[str, torch.Tensor]) -> None:
         """Write the file anew, whole or not at all."""

@@ -71,12 +71,11 @@ def test_normalised_layers_have_a_norm_of_one_on_the_exemplar(picture):
         assert float(found.square().sum(0).mean()) == pytest.approx(1, rel=1e-5)
         norm = features.norms[layer]
         torch.testing.assert_close(found * norm, exemplar[layer])
-    plain = PatchFeatures(4, 3, device="cpu").of(picture)
-    for layer, found in features.of(picture).items():
-        torch.testing.assert_close(found, plain[layer] / features.norms[layer])
-    assert isinstance(features, Normalised)
-    assert (features.layers, features.smallest) == (valid.layers, 4)
-    assert features.weights_name is None
+    plain = PatchFeatures(4, 3, device="cpu")
+    planes = torch.tensor(picture.transpose(2, 0, 1))[None]
+    for layer, found in features(planes).items():
+        torch.testing.assert_close(found, plain(planes)[layer] / features.norms[layer])
+    assert isinstance(features, Normalised) and features.layers == valid.layers
     assert copy.deepcopy(features).norms == features.norms
 
 

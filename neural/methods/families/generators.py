@@ -180,7 +180,8 @@ class GeneratorMethod(TrainedMethod["TextureGenerator"]):
         """See `neural.generators.network.TextureGenerator`."""
         from ...generators.network import TextureGenerator
 
-        n_scales = self.adapted(exemplar).n_scales or N_SCALES
+        side = self.sample_size or sample_side(exemplar.shape)
+        n_scales = self.n_scales or fitting(side)
         return TextureGenerator(
             exemplar.shape[2], n_scales=n_scales, width=self.width, bias=self.bias, rng=rng
         )

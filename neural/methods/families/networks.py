@@ -109,15 +109,7 @@ class Networked(PictureDescent):
         Loads the network. TextoError where weights are missing or do not suit.
         """
         registry.require_torch(registry.name_of(self))
-        if self.weights == RANDOM:
-            return {"network_weights": RANDOM, "random_layers": "all"}
-        network = self._on_its_device(lambda device: self.backbone(device).loaded().synthesis)
-        stated = {
-            "network_weights": network.weights.name,
-            "network_hash": network.weights.checksum,
-            "random_layers": ", ".join(network.random_layers),
-        }
-        return {name: text for name, text in stated.items() if text}
+        return self._on_its_device(lambda device: self.backbone(device).made_with())
 
     def check(self, exemplar: np.ndarray) -> None:
         """Load the network; TextoError where weights or the exemplar do not suit."""

@@ -48,9 +48,9 @@ class Edits(Transported):
         The features at the holes are transported onto those elsewhere, size by size whatever
         `start` is; which are which, `neural.methods.gotex.hole_sights` tells. Pictures do not
         repeat here, `tileable` is for syntheses, and networks see mirrored borders. At the end of
-        each size, with networks too, patches of pixels at the holes go to their nearest known ones and are
-        averaged. Where nothing is given, steps are 0.4 of the usual, targets 4096 a layer, and
-        the `learning_rate` of networks a third: `neural.methods.gotex.inpainting.for_holes`.
+        each size, with networks too, patches of pixels at the holes go to their nearest known ones
+        and are averaged. Where nothing is given, steps are 0.4 of the usual, targets 4096 a layer,
+        and the `learning_rate` of networks a third: `neural.methods.gotex.inpainting.for_holes`.
         Raises TextoError where too little is left to copy from. Cost: a step sees the part of
         the picture around the holes.
         """

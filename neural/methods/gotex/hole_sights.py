@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +22,8 @@ from texto.steps.inpainting.filling import LEAST_PATCHES
 
 from ...features import PatchFeatures
 from ...features.backbones import FRAME, Backbone
+from ...features.kinds import ExemplarView, Strided
+from ...losses.semidual import Where
 from ...runtime.devices import exact_float32
 from ...steps.sights import Sight
 from ...steps.synthesis import Work
@@ -50,8 +51,7 @@ class HoleWork(Work):
 
     def patches(self, patch_size: int, n_levels: int) -> Sight:
         """The patches that touch a hole, and those that lie in the sources."""
-        options = {"periodic": (False, False), "device": self.device}
-        features = PatchFeatures(patch_size, n_levels, **options)
+        features = PatchFeatures(patch_size, n_levels, periodic=(False, False), device=self.device)
         box = box_around(self.holes, patch_size << (n_levels - 1), 1 << (n_levels - 1))
 
         def touched(mask: np.ndarray) -> dict[str, np.ndarray]:
@@ -101,7 +101,7 @@ class Part:
     `channels` : to which grey pictures are spread.
     """
 
-    def __init__(self, features: Any, box: Box, frame: int = 0, channels: int | None = None):
+    def __init__(self, features: Strided, box: Box, frame: int = 0, channels: int | None = None):
         self.features, self._box, self._frame, self._channels = features, box, frame, channels
         self.layers = tuple(features.layers)
 
@@ -126,11 +126,6 @@ class Part:
         height, width = maps.shape[2:]
         return maps[:, :, edge : height - edge, edge : width - edge]
 
-    def __getattr__(self, name: str) -> Any:
-        if name == "features":  # not there yet, as while it is being copied
-            raise AttributeError(name)
-        return getattr(self.features, name)
-
 
 def known_features(backbone: Backbone, picture: np.ndarray, barred: np.ndarray) -> tuple[int, str]:
     """How many positions of a layer lie in the sources, and of which: that with the most."""
@@ -139,7 +134,7 @@ def known_features(backbone: Backbone, picture: np.ndarray, barred: np.ndarray) 
     for layer, stride in strides.items():
         sides = [side // stride for side in barred.shape]
         counts[layer] = int((~touches(barred, *_positions(barred, sides, layer, stride))).sum())
-    best = max(counts, key=counts.get)
+    best = max(counts, key=lambda layer: counts[layer])
     return counts[best], best
 
 
@@ -148,13 +143,17 @@ def box_around(holes: np.ndarray, margin: int, unit: int) -> Box:
 
     Both begin at a multiple of `unit`, and end at one or with the picture.
     """
-    found = []
-    for axis, side in enumerate(holes.shape):
-        used = np.flatnonzero(holes.any(axis=1 - axis))
-        first, last = (used[0], used[-1]) if len(used) else (0, 0)
-        start = max(0, first - margin) // unit * unit
-        found.append(slice(int(start), int(min(side, -(-(last + 1 + margin) // unit) * unit))))
-    return tuple(found)
+    rows, columns = (
+        _span_around(np.flatnonzero(holes.any(axis=1 - axis)), side, margin, unit)
+        for axis, side in enumerate(holes.shape)
+    )
+    return rows, columns
+
+
+def _span_around(used: np.ndarray, side: int, margin: int, unit: int) -> slice:
+    first, last = (int(used[0]), int(used[-1])) if len(used) else (0, 0)
+    start = max(0, first - margin) // unit * unit
+    return slice(start, min(side, -(-(last + 1 + margin) // unit) * unit))
 
 
 def touches(mask: np.ndarray, rows: Spans, columns: Spans) -> np.ndarray:
@@ -173,8 +172,8 @@ def shares(mask: np.ndarray, rows: Spans, columns: Spans) -> np.ndarray:
 
 def _patches(mask: np.ndarray, patch_size: int) -> tuple[Spans, Spans]:
     """The windows of all patches of a level of which `mask` (H, W) is."""
-    starts = [np.arange(max(0, side - patch_size + 1)) for side in mask.shape]
-    return tuple((each, each + patch_size) for each in starts)
+    rows, columns = (np.arange(max(0, side - patch_size + 1)) for side in mask.shape)
+    return (rows, rows + patch_size), (columns, columns + patch_size)
 
 
 def _positions(
@@ -185,15 +184,20 @@ def _positions(
     Positions lie `stride` pixels apart, with as much room before the first as after the last.
     """
     window = int(layer[6:]) if layer.startswith("random") else WINDOW * stride
-    spans = []
-    for side, count in zip(mask.shape, sides, strict=True):
+
+    def spans(side: int, count: int) -> Spans:
         centres = (np.arange(count) + 0.5) * stride + (side - count * stride) / 2
         ends = np.floor(centres - window / 2), np.ceil(centres + window / 2)
-        spans.append(tuple(np.clip(end.astype(int), 0, side) for end in ends))
-    return tuple(spans)
+        first, last = (np.clip(end.astype(int), 0, side) for end in ends)
+        return first, last
+
+    rows, columns = (spans(*each) for each in zip(mask.shape, sides, strict=True))
+    return rows, columns
 
 
-def _plain_view(backbone: Backbone, picture: np.ndarray, *, whole: bool) -> tuple[Any, int]:
+def _plain_view(
+    backbone: Backbone, picture: np.ndarray, *, whole: bool
+) -> tuple[ExemplarView, int]:
     """The features of a picture that does not repeat, and the frame that they need."""
     if backbone.weights == "random":
         return backbone.views(picture, whole=whole).exemplar, 0
@@ -221,7 +225,7 @@ def _sight(
     maps: Mapping[str, torch.Tensor],
     barred: Mapping,
     moved: Mapping,
-    where: Any,
+    where: Where,
     *,
     rate: float = 1.0,
 ) -> Sight:
@@ -235,4 +239,4 @@ def _sight(
         targets[layer] = found.flatten(1).index_select(1, places)[:, :, None]
         # Fewer features than targets cannot use them all, and potentials must not ask for it.
         rates[layer] = rate * min(1.0, float(count / len(known)))
-    return Sight(features.at(targets), targets, where, rates, sparser=SPARSER)
+    return Sight(features.at([*targets]), targets, where, rates, sparser=SPARSER)

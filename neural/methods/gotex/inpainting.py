@@ -88,7 +88,7 @@ def inpaint(
     return result
 
 
-def for_holes(method: Transported) -> Any:
+def for_holes(method: Transported) -> Transported:
     """`method` with what suits holes where nothing is given, or what is the usual anyway.
 
     SHORTER steps, TARGETS targets and CAUTION in the learning rate of networks; the steps and
@@ -142,8 +142,13 @@ class _Inpainting:
         size = useful_sizes(level, self._patch_sizes(level))[0]
         if len(level.known(size)) >= LEAST_PATCHES:
             spots = touching(level, size, max(1, size // 4))
-            options = {"n_patches": SEARCHED, "n_dims": N_DIMS, "kept_variance": KEPT_VARIANCE}
-            database = level.database(size, **options, rng=self._rng)
+            database = level.database(
+                size,
+                n_patches=SEARCHED,
+                n_dims=N_DIMS,
+                kept_variance=KEPT_VARIANCE,
+                rng=self._rng,
+            )
             flow = HoleFlow(level, self._rng) if self._method.takes_channels else None
             self._flow(flow, canvas, STARTING if level.number else 0)
             for number in range(1, SETTLING + 1):
@@ -158,8 +163,9 @@ class _Inpainting:
 
     def _flow(self, flow: HoleFlow | None, canvas: np.ndarray, count: int) -> None:
         """`count` sliced steps against the blur of averages."""
-        for _ in range(count if flow is not None else 0):
-            flow.step(canvas, self._rng)
+        if flow is not None:
+            for _ in range(count):
+                flow.step(canvas, self._rng)
 
     def _patch_sizes(self, level: HoleLevel) -> Sequence[int]:
         """Sides of the patches to settle with, the best one first."""

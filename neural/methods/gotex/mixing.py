@@ -49,7 +49,12 @@ class MixedPictureModel:
 
         rng, shape = generator(rng), as_shape(shape)
         return synthesize(
-            self.method, self.exemplars, shape, weights=self.weights, rng=rng, progress=progress
+            self.method,
+            self.exemplars,
+            shape,
+            weights=self.weights.tolist(),
+            rng=rng,
+            progress=progress,
         )
 
     def state(self) -> dict[str, np.ndarray]:
@@ -78,7 +83,7 @@ def between(method: PictureDescent, models: Sequence[Model]) -> PictureDescent:
 
     What `method` has of its own, unlike any of them, stays.
     """
-    anew = {}
+    anew: dict[str, None] = {}
     for name, known in settings_of(method).items():
         values = [getattr(model.method, name) for model in models]
         if known.automatic and getattr(method, name) in values and len(set(values)) > 1:
@@ -119,7 +124,7 @@ def mix_along(
     other than two models and for mixed ones. Cost: about that of two pure syntheses.
     """
     # Eased twice: a barycentre is far from both textures soon, the outer quarters must not be.
-    values = along(along(weight_map).values / (NODES - 1)).values / (NODES - 1)
+    values = _eased(_eased(weight_map))
     rng, shape = generator(rng), as_shape(shape)
     parts = pure_pair(method, models)
     method = between(method, models)
@@ -134,6 +139,12 @@ def mix_along(
 
     exemplars = [method.checked(part.exemplar, "exemplar") for part in parts]
     return synthesize(method, exemplars, shape, weights=maps, rng=rng, progress=progress)
+
+
+def _eased(weight_map: np.ndarray) -> np.ndarray:
+    """(H, W) in [0, 1], as `texto.steps.mixing.zones.along` has it."""
+    zones = along(weight_map)
+    return zones.on(np.shape(weight_map)[:2]) / (NODES - 1)
 
 
 def restore(method: PictureDescent, state: Mapping[str, np.ndarray]) -> MixedPictureModel:

@@ -6,7 +6,6 @@ import copy
 import dataclasses
 import math
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 import torch
@@ -44,11 +43,14 @@ class Noise:
 class Waves(nn.Module):
     """Wave vectors, learned, which follow the global noise where there is some."""
 
+    first: torch.Tensor
+
     def __init__(self, n_periodic: int, n_global: int):
         super().__init__()
         self.n_waves = 2 * n_periodic
         self.register_buffer("first", _first(n_periodic), persistent=False)
-        if n_global and n_periodic:
+        self.follows = bool(n_global and n_periodic)
+        if self.follows:
             self.learned = nn.Sequential(
                 nn.Linear(n_global, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 2 * self.n_waves)
             )
@@ -60,9 +62,9 @@ class Waves(nn.Module):
         start = self.first.expand(len(overall), -1, -1)
         if not self.n_waves:
             return start
-        if hasattr(self, "offsets"):
-            return start + self.offsets.view(-1, 2)
-        return start + GAIN * self.learned(overall).view(len(overall), -1, 2)
+        if self.follows:
+            return start + GAIN * self.learned(overall).view(len(overall), -1, 2)
+        return start + self.offsets.view(-1, 2)
 
 
 class SpatialGenerator(nn.Module):
@@ -100,6 +102,11 @@ class SpatialGenerator(nn.Module):
                 for scale, (found, made) in enumerate(zip(ins, [*widths, channels], strict=True), 1)
             )
             initialise(self)
+
+    @property
+    def device(self) -> torch.device:
+        """Where it is."""
+        return next(self.parameters()).device
 
     def view(
         self,
@@ -148,7 +155,7 @@ class SpatialGenerator(nn.Module):
         return torch.cat([overall, noise.local, (angles + noise.phases[:, :, None, None]).sin()], 1)
 
     def _sent(self, array: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(array).to(self.convolutions[0].weight.device)
+        return torch.from_numpy(array).to(self.device)
 
 
 def paint(
@@ -167,16 +174,16 @@ def paint(
     the nearest that fit. `tile` : pixels a side at a time, None for what suits the device; it
     changes results by rounding only. Memory: the picture and one tile.
     """
-    device = network.convolutions[0].weight.device
+    device = network.device
     common = network.common(1, rng)
     field = NoiseField(1, network.n_local, rng=rng)
     painter = _Painter(_direct(network), common, field, periods_of(shape, periodic))
     tile = tile or (TILE if device.type == "cpu" else GPU_TILE)
     picture = np.empty((*shape, network.channels), np.float32)
-    corners = [
-        tuple(slice(start, min(start + tile, side)) for start, side in zip(at, shape, strict=True))
-        for at in product(*(range(0, side, tile) for side in shape))
+    spans = [
+        [slice(start, min(start + tile, side)) for start in range(0, side, tile)] for side in shape
     ]
+    corners = [(rows, columns) for rows in spans[0] for columns in spans[1]]
     with single_thread():
         found = (mapped if device.type == "cpu" else map)(painter.pixels, corners)
         for done, (corner, pixels) in enumerate(zip(corners, found, strict=True), 1):
@@ -209,7 +216,8 @@ class _Painter:
 def _direct(network: SpatialGenerator) -> SpatialGenerator:
     """A copy whose results do not depend on the size of what it is given."""
     network = copy.deepcopy(network)
-    network.convolutions = nn.ModuleList(Direct(each) for each in network.convolutions)
+    convolutions = [each for each in network.convolutions if isinstance(each, nn.Conv2d)]
+    network.convolutions = nn.ModuleList(map(Direct, convolutions))
     return network
 
 

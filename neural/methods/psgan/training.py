@@ -29,8 +29,9 @@ class Discriminator(nn.Sequential):
                 zip([channels, *widths], [*widths, 1], strict=True)
             ):
                 normed = 0 < number < n_halvings - 1
-                options = {"stride": 2, "padding": KERNEL // 2, "bias": not normed}
-                layers.append(nn.Conv2d(found, made, KERNEL, **options))
+                layers.append(
+                    nn.Conv2d(found, made, KERNEL, stride=2, padding=KERNEL // 2, bias=not normed)
+                )
                 layers += [nn.BatchNorm2d(made)] if normed else []
                 layers += [nn.LeakyReLU(SLOPE, inplace=True)] if number < n_halvings - 1 else []
             super().__init__(*layers)

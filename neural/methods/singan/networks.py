@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from ...generators.folding import Direct
+from ...generators.folding import Direct, channels_last
 from ...training.adversarial import gaussian, seeded
 
 N_NORMED = 4  # of the five convolutions: batch norm and a leaky ReLU follow
@@ -45,6 +45,9 @@ class Pyramid(nn.Module):
     at other scales, it makes the exemplar itself again.
     """
 
+    amplitudes: torch.Tensor
+    anchor: torch.Tensor
+
     def __init__(
         self,
         channels: int,
@@ -66,19 +69,27 @@ class Pyramid(nn.Module):
     def device(self) -> torch.device:
         return self.amplitudes.device
 
+    def generator(self, scale: int) -> Generator:
+        """That of `scale`, 0 the coarsest."""
+        found = self.generators[scale]
+        assert isinstance(found, Generator)
+        return found
 
-def frozen(generator: Generator) -> nn.Sequential:
+
+def frozen(generator: nn.Sequential) -> nn.Sequential:
     """A copy that does the same as `generator` in evaluation mode, with norms folded in.
 
     The convolutions' results do not depend on the size of their input: see `Direct`.
     """
-    device = generator[0].weight.device
+    device = next(generator.parameters()).device
     exact = copy.deepcopy(generator).cpu().double().eval().requires_grad_(False)
     layers: list[nn.Module] = []
     for place in range(0, 3 * N_NORMED, 3):
-        layers += [fuse_conv_bn_eval(exact[place], exact[place + 1]), exact[place + 2]]
+        convolution, norm, relu = [*exact][place : place + 3]
+        assert isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
+        layers += [fuse_conv_bn_eval(convolution, norm), relu]
     layers += [*exact][3 * N_NORMED :]
-    folded = nn.Sequential(*layers).float().to(device, memory_format=torch.channels_last)
+    folded = channels_last(nn.Sequential(*layers).float(), device)
     for place, layer in enumerate(folded):
         if isinstance(layer, nn.Conv2d):
             folded[place] = Direct(layer)

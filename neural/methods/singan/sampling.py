@@ -42,7 +42,7 @@ def paint(
     picture = blank(pyramid, sizes[0])
     for scale, size in enumerate(sizes):
         picture = enlarged(picture, size, wraps)
-        generator = frozen(pyramid.generators[scale])
+        generator = frozen(pyramid.generator(scale))
         inputs = padded(noisy(pyramid, scale, picture, rng), wraps)
         corners = _corners(size, tile)
         for corner, added in zip(corners, _tiles(generator, inputs, corners), strict=True):
@@ -78,7 +78,7 @@ def rebuilt(
 ) -> torch.Tensor:
     """The same from the anchor, without other noise: what comes nearest to the exemplar."""
     picture = blank(pyramid, sizes[0])
-    noise = pyramid.anchor * pyramid.amplitudes[0]
+    noise: torch.Tensor | int = pyramid.anchor * pyramid.amplitudes[0]
     for generator, finer in zip(generators, sizes[1:], strict=True):
         picture = enlarged(picture + generator(padded(picture + noise)), finer)
         noise = 0
@@ -136,13 +136,13 @@ def _stretched(picture: torch.Tensor, axis: int, side: int, around: bool) -> tor
         t * (t * (2 - 1.5 * t) + 0.5),
         t * t * (t - 1) / 2,
     )
-    sums = 0
+    sums: torch.Tensor | int = 0
     for step, share in enumerate(shares, -1):
         index = (first + step) % own if around else np.clip(first + step, 0, own - 1)
         weights = torch.from_numpy(share.astype(np.float32)).to(picture.device)
         near = picture.index_select(axis, torch.from_numpy(index).to(picture.device))
-        sums = sums + near * (weights[:, None] if axis == 2 else weights)
-    return sums
+        sums = near * (weights[:, None] if axis == 2 else weights) + sums
+    return torch.as_tensor(sums)
 
 
 def _corners(size: tuple[int, int], tile: int) -> list[tuple[slice, slice]]:

@@ -21,7 +21,10 @@ class Scales:
 
     def sizes(self, shape: tuple[int, ...]) -> list[tuple[int, int]]:
         """(height, width) at each scale of a picture of `shape`."""
-        return [tuple(max(1, round(side * share)) for side in shape[:2]) for share in self.shares]
+        height, width = shape[:2]
+        return [
+            (max(1, round(height * share)), max(1, round(width * share))) for share in self.shares
+        ]
 
     def widths(self, first: int, most: int) -> list[int]:
         """Feature maps of the networks at each scale: `first`, doubled at times, up to `most`."""

@@ -16,7 +16,7 @@ from texto.core.types import silent
 from ...losses.ctransform import single_thread
 from ...runtime.devices import exact_float32
 from ...training.adversarial import AdversarialTask, Collapse, seeded
-from .networks import Critic, Pyramid, frozen
+from .networks import Critic, Generator, Pyramid, frozen
 from .sampling import drawn, noisy, padded, paint, rebuilt
 
 BETAS = (0.5, 0.999)  # of Adam
@@ -54,6 +54,7 @@ class PyramidTask(AdversarialTask):
     critic has noise of its own, each of the generator the gradient of its own picture.
     """
 
+    network: Pyramid
     _before: list[nn.Module]  # the generators of coarser scales, frozen
     _rebuilt: torch.Tensor  # the exemplar by them
     _made: torch.Tensor  # the latest random picture
@@ -100,13 +101,13 @@ class PyramidTask(AdversarialTask):
 
     def _begin(self, scale: int) -> None:
         """Go on to the next scale, whose networks start from those of the last where they fit."""
-        generators = self.network.generators
         self._enter(scale, self.rng)
         if scale == 0:
             self._look_back()
             return
         if self.network.widths[scale] == self.network.widths[scale - 1]:
-            generators[scale].load_state_dict(generators[scale - 1].state_dict())
+            before = self.network.generator(scale - 1)
+            self._generator.load_state_dict(before.state_dict())
         self._look_back()
         left = (self._reals[scale] - self._rebuilt).square().mean().sqrt()
         self.network.amplitudes[scale] = self._schedule.noise * left
@@ -126,13 +127,13 @@ class PyramidTask(AdversarialTask):
 
     def _look_back(self) -> None:
         """What the scales before have to give, which this one does not change."""
-        self._before = [frozen(each) for each in self.network.generators[: self.scale]]
+        self._before = [frozen(self.network.generator(each)) for each in range(self.scale)]
         with torch.no_grad():
             self._rebuilt = rebuilt(self.network, self._before, self._sizes)
 
     @property
-    def _generator(self) -> nn.Module:
-        return self.network.generators[self.scale]
+    def _generator(self) -> Generator:
+        return self.network.generator(self.scale)
 
     @property
     def _critic(self) -> nn.Module:
@@ -140,7 +141,8 @@ class PyramidTask(AdversarialTask):
 
     @property
     def _sizes(self) -> list[tuple[int, int]]:
-        return [tuple(real.shape[2:]) for real in self._reals[: self.scale + 1]]
+        shapes = (real.shape[2:] for real in self._reals[: self.scale + 1])
+        return [(height, width) for height, width in shapes]
 
     def _is_small(self, scale: int) -> bool:
         """Whether a convolution here is so quick that torch should use one thread."""
