@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core import registry
+from ..core.contract import Guides, Tiles
 from ..core.errors import TextoError
 from ..core.history import History
 from ..core.types import Progress
@@ -30,6 +31,7 @@ class Job:
     """
 
     origin: source.Source
+    method: Guides
     guide: Any
     weight: float
     plan: records.Record
@@ -58,7 +60,7 @@ def _planned(options: argparse.Namespace) -> Job:
         raise TextoError("--guide", "leads one picture, not maps", "leave out --from")
     first = synth_plan.first_seed(options, repeated)
     origin = synth_plan.opened(options, repeated, first)
-    _check_method(origin)
+    method = _checked_method(origin)
     guide = _guide(options)
     height, width, channels = guide.shape
     size = options.size.of((width, height)) if options.size else (width, height)
@@ -83,14 +85,14 @@ def _planned(options: argparse.Namespace) -> Job:
     )
     weight = options.guide_weight
     if weight is None:
-        weight = inspect.signature(origin.method.guide).parameters["weight"].default
+        weight = inspect.signature(method.guide).parameters["weight"].default
     fields = {
         "command": "synth --guide",
         "guide": Path(options.guide).name,
         "guide_hash": model_files.exemplar_hash(guide),
         "guide_weight": weight,
     }
-    return Job(origin, guide, weight, plan, fields, paths, plots)
+    return Job(origin, method, guide, weight, plan, fields, paths, plots)
 
 
 def _check_options(options: argparse.Namespace) -> None:
@@ -107,20 +109,22 @@ def _check_options(options: argparse.Namespace) -> None:
         )
 
 
-def _check_method(origin: source.Source) -> None:
-    powers.require(origin.method, "guide", "follows no guide")
+def _checked_method(origin: source.Source) -> Guides:
+    """The method, which can follow a guide; TextoError for one that would not."""
+    method = powers.require(origin.method, Guides, "follows no guide")
     if origin.stack is not None:
         raise TextoError(
             f"model {str(origin.path)!r}",
             "has several maps, and --guide leads one picture",
             "give the picture",
         )
-    if origin.method.tileable != "none":
+    if isinstance(method, Tiles) and method.tileable != "none":
         raise TextoError(
             "setting 'tileable'",
-            f"is {origin.method.tileable}, and a guided texture does not repeat",
+            f"is {method.tileable}, and a guided texture does not repeat",
             "give --set tileable=none",
         )
+    return method
 
 
 def _guide(options: argparse.Namespace) -> Any:
@@ -153,7 +157,7 @@ def _made(
     start, history = time.perf_counter(), History(progress)
     width, height = job.plan.size
     with told_time("guide", options):
-        image = job.origin.method.guide(
+        image = job.method.guide(
             job.origin.exemplar,
             job.guide,
             (height, width),
@@ -167,7 +171,7 @@ def _made(
     path, plot = job.paths[seed], job.plots[seed]
     outputs.write_picture(image, path, bits=plan.bits, text=text)
     if plot:
-        curves.draw(history.steps, job.origin.method, plan.seed, plot)
+        curves.draw(history.steps, job.method, plan.seed, plot)
     if path and not options.json:
         say(str(path))
     seconds = round(time.perf_counter() - start, 3)

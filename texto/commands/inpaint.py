@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _planned(options: argparse.Namespace) -> Job:
     first = chosen_seed(options, options.num)
-    method = powers.require(source.build_method(options), "inpaint", "fills no holes")
+    method = powers.require(source.build_method(options), Inpaints, "fills no holes")
     picture = editing.opened(options.source, options)
     holes, sources = _masks(options, picture.pixels.shape)
     name = registry.name_of(method)

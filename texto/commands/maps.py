@@ -7,8 +7,8 @@ import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path, PurePath
-from typing import Any
 
+from ..core.contract import Method
 from ..core.errors import TextoError
 from ..editing import maps
 from ..io import records
@@ -60,7 +60,7 @@ def weights_of(
 def open_exemplar(
     first: str | os.PathLike,
     options: argparse.Namespace,
-    method: Any,
+    method: Method,
     fit_seed: int,
     repeated: Record | None = None,
 ) -> Source:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..core.contract import Model
+from ..core.contract import MixesAlong, Model
 from ..core.types import Progress
 from ..io import model_files, records
 from . import outputs
@@ -63,10 +63,11 @@ def _makers(
 ) -> Iterator[tuple[Sequence[float] | None, Make]]:
     """For each picture of a row its weights and the function that makes it; models mixed once."""
     width, height = job.size
-    if job.weight_map is not None:
+    method = job.method
+    if isinstance(method, MixesAlong) and job.weight_map is not None:
 
         def make_along(seed: int, progress: Progress) -> Any:
-            return job.method.mix_along(
+            return method.mix_along(
                 models, job.weight_map, (height, width), rng=seed, progress=progress
             )
 
@@ -74,7 +75,7 @@ def _makers(
         return
     for weights in job.mixes:
         with told_time("mix", options):
-            model = job.method.mix(models, list(weights))
+            model = method.mix(models, list(weights))
 
         def make(seed: int, progress: Progress, model: Model = model) -> Any:
             return model.synthesize((height, width), rng=seed, progress=progress)

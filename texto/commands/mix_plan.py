@@ -12,6 +12,7 @@ from typing import Any
 
 from .. import __version__
 from ..core import registry
+from ..core.contract import Method, Mixes, MixesAlong
 from ..core.errors import TextoError, TextoWarning
 from ..core.settings import settings_of
 from ..io import model_files
@@ -34,7 +35,7 @@ class Job:
     the record that all pictures share; `paths` gives each seed's file, of which None is stdout.
     """
 
-    method: Any
+    method: Mixes
     origins: Sequence[source.Source]
     mixes: Sequence[Sequence[float]]
     weight_map: Any
@@ -129,7 +130,7 @@ def chosen_weights(options: argparse.Namespace) -> tuple[float, ...]:
     return tuple(value / total for value in values)
 
 
-def _opened(options: argparse.Namespace, seed: int) -> tuple[Any, list[source.Source]]:
+def _opened(options: argparse.Namespace, seed: int) -> tuple[Mixes, list[source.Source]]:
     """The method, and each source: a model as it is, a picture to be fitted with `seed`.
 
     Where a model is among them, pictures are fitted with the settings of the first one.
@@ -141,7 +142,7 @@ def _opened(options: argparse.Namespace, seed: int) -> tuple[Any, list[source.So
     }
     given = [origin.method for origin in models.values()]
     method = powers.require(
-        given[0] if given else source.build_method(options), "mix", "mixes no textures"
+        given[0] if given else source.build_method(options), Mixes, "mixes no textures"
     )
     for origin in models.values():
         _check_same(method, origin)
@@ -152,7 +153,7 @@ def _opened(options: argparse.Namespace, seed: int) -> tuple[Any, list[source.So
     return method, origins
 
 
-def _check_same(method: Any, origin: source.Source) -> None:
+def _check_same(method: Method, origin: source.Source) -> None:
     """TextoError unless the model's method and the settings of its fit are those of `method`."""
     what, name = f"model {str(origin.path)!r}", registry.name_of(method)
     if type(origin.method) is not type(method):
@@ -177,14 +178,14 @@ def _check_channels(origins: Sequence[source.Source]) -> None:
             )
 
 
-def _opened_map(options: argparse.Namespace, method: Any) -> Any:
+def _opened_map(options: argparse.Namespace, method: Method) -> Any:
     """The weight map (H, W) of `--map`, float32 in [0, 1], or None."""
     if options.map is None:
         return None
     what = f"map {options.map!r}"
-    if not hasattr(method, "mix_along"):
+    if not isinstance(method, MixesAlong):
         why = f"{registry.name_of(method)!r} does not vary a mix over a picture"
-        able = ", ".join(powers.methods_with("mix_along"))
+        able = ", ".join(powers.methods_with(MixesAlong))
         raise TextoError(what, why, f"use {able}, or --weights")
     if source.is_model(options.map):
         raise TextoError(what, "is a model", "give a grey picture, black is A, white is B")

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ..core import registry
-from ..core.contract import Method, Model
+from ..core.contract import Method, Model, OnDevice, Trains
 from ..core.errors import TextoError, TextoWarning
-from ..core.settings import parse_settings, settings_of
+from ..core.settings import Setting, parse_settings, replaced, settings_of
 from ..core.types import Progress
 from ..editing.maps import Stack, stack_of
 from ..io import model_files
@@ -182,7 +182,7 @@ def made_with(method: Method, *, note: bool = False) -> dict[str, Any]:
 
 def weights_of(origin: Source) -> Mapping[str, Any]:
     """`made_with` of what `origin` will run: of a trained model, what its file says."""
-    if origin.model is None or not hasattr(origin.method, "train"):
+    if origin.model is None or not isinstance(origin.method, Trains):
         return made_with(origin.method, note=origin.model is not None)
     notes = model_files.inspect(origin.path)["notes"]
     return {key: notes[key] for key in model_files.MADE_WITH if isinstance(notes.get(key), str)}
@@ -232,19 +232,20 @@ def _changed(model: Model, options: argparse.Namespace, repeated: Mapping[str, A
             raise TextoError(
                 f"setting {key!r}", "is fixed when the model is fitted", "fit again, or leave it"
             )
-    method = dataclasses.replace(model.method, **{**_unless_given(kept, given), **given})
-    return dataclasses.replace(model, method=_on_its_device(method))
+    method = replaced(model.method, **{**_unless_given(kept, given), **given})
+    return replaced(model, method=_on_its_device(method))
 
 
 def _on_its_device(method: Method) -> Method:
     """`method`; TextoError now, not after the fit, where its device is not here."""
-    named = getattr(method, "device", "auto") not in ("auto", "cpu")
-    if named and type(method).__module__.startswith("texto."):  # others may not run on FAISS
-        from ..patches.search import resolve_device
+    if isinstance(method, OnDevice) and method.device not in ("auto", "cpu"):
+        declared = settings_of(method).get("device")
+        if declared is not None and declared.of_search:  # others may not run on FAISS
+            from ..patches.search import resolve_device
 
-        resolve_device(method.device)
+            resolve_device(method.device)
     return method
 
 
-def _may_change(setting: Any) -> bool:
+def _may_change(setting: Setting) -> bool:
     return setting.stage == "synthesis" or setting.name == "device"

@@ -86,7 +86,7 @@ def _planned(options: argparse.Namespace) -> Job:
 def _method(options: argparse.Namespace) -> tuple[str, Inpaints | None]:
     """The name and the method that fills the bands; None: strips of the picture cover them."""
     if options.method not in (None, STRIPS):
-        method = powers.require(source.build_method(options), "inpaint", "fills no bands")
+        method = powers.require(source.build_method(options), Inpaints, "fills no bands")
         return registry.name_of(method), method
     if options.settings:
         raise TextoError("--set", "strips have no settings", "name a method with -m, or leave it")

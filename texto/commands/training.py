@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core import processes, registry
-from ..core.contract import Model
+from ..core.contract import Method, Model, Trains, TrainsTogether
 from ..core.errors import TextoError, TextoWarning
 from ..core.types import Progress
 from ..io import checkpoints
@@ -39,14 +39,14 @@ def seed_of(options: argparse.Namespace) -> int:
     return chosen_seed(options)
 
 
-def check(options: argparse.Namespace, method: Any, channels: int, others: list[Path]) -> None:
+def check(options: argparse.Namespace, method: Method, channels: int, others: list[Path]) -> None:
     """TextoError where the files that `options` name could not be written; `others` are too."""
-    if processes.count() > 1 and not getattr(method, "trains_together", False):
+    if processes.count() > 1 and not _trains_together(method):
         name, several = registry.name_of(method), f"started {processes.count()} processes"
         raise TextoError("torchrun", f"{several}, and {name} runs in one", "start texto without it")
     kept = [Path(each) for each in (options.checkpoint, options.preview) if each is not None]
     if kept:
-        powers.require(method, "train", _POWER)
+        powers.require(method, Trains, _POWER)
     taken = {os.path.realpath(each): each for each in others}
     for path in kept:
         real = os.path.realpath(path)
@@ -59,18 +59,23 @@ def check(options: argparse.Namespace, method: Any, channels: int, others: list[
 
 
 def fitted(
-    options: argparse.Namespace, method: Any, exemplar: Any, seed: int, progress: Progress
+    options: argparse.Namespace, method: Method, exemplar: Any, seed: int, progress: Progress
 ) -> Model:
     """The model of `exemplar`, trained with what `options` ask to keep."""
     if options.checkpoint is None and options.preview is None:
         return method.fit(exemplar, rng=seed, progress=progress)
+    trained = powers.require(method, Trains, _POWER)
     kept = {"checkpoint": options.checkpoint, "preview": options.preview}
     if options.every:
         kept["every"] = options.every
     if options.checkpoint is not None:
         _begin(options)
     with _told_how_to_resume(options.checkpoint):
-        return method.train(exemplar, rng=seed, progress=progress, **kept)
+        return trained.train(exemplar, rng=seed, progress=progress, **kept)
+
+
+def _trains_together(method: Method) -> bool:
+    return isinstance(method, TrainsTogether) and method.trains_together
 
 
 def _begin(options: argparse.Namespace) -> None:
