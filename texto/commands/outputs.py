@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..core import memory
 from ..core.errors import TextoError
 from ..io.files import check_writable
 from .console import write_bytes
+from .options import Options
+from .values import written
+
+if TYPE_CHECKING:
+    import numpy as np
 
 DEFAULT_PICTURE = "{stem}_{method}_{size}_s{seed}.png"
 DEFAULT_MODEL = "{stem}_{method}.safetensors"
@@ -83,7 +87,7 @@ def check_format(path: Path | None, bits: int, channels: int) -> None:
         )
 
 
-def check_stdout(options: argparse.Namespace, pictures: int = 1) -> None:
+def check_stdout(options: Options, pictures: int = 1) -> None:
     """Raise TextoError where `-o -` is given and `pictures` cannot go to stdout."""
     if options.output != "-":
         return
@@ -95,7 +99,9 @@ def check_stdout(options: argparse.Namespace, pictures: int = 1) -> None:
         raise TextoError("-o -", "stdout is closed or a terminal", "redirect it, or name a file")
 
 
-def write_picture(image: Any, path: Path | None, *, bits: int, text: Mapping[str, str]) -> None:
+def write_picture(
+    image: np.ndarray, path: Path | None, *, bits: int, text: Mapping[str, str]
+) -> None:
     """Write `image` (H, W, C) to `path`, whole or not at all, or as PNG to stdout where None."""
     from ..io.images import encode_png, write_image
 
@@ -105,13 +111,13 @@ def write_picture(image: Any, path: Path | None, *, bits: int, text: Mapping[str
         write_image(path, image, bits=bits, text=text)
 
 
-def check_memory(width: int, height: int, channels: int) -> None:
-    """Raise TextoError where a picture of this size needs more memory than there is."""
-    need = width * height * channels * _BYTES_PER_VALUE
+def check_memory(shape: tuple[int, int], channels: int) -> None:
+    """Raise TextoError where a picture of `shape` (height, width) needs more than there is."""
+    need = shape[0] * shape[1] * channels * _BYTES_PER_VALUE
     have = memory.available()
     if need > have:
         raise TextoError(
-            f"size {width}x{height}",
+            f"size {written(shape)}",
             f"needs about {_gib(need)} of memory, and {_gib(have)} are available",
             "choose a smaller size with -s",
         )
