@@ -90,7 +90,7 @@ def test_sizes_beyond_the_memory_are_refused_with_an_estimate(size, refused, mon
 
 
 def test_available_memory_is_plausible():
-    assert 2**20 < outputs.available_memory() < 2**50
+    assert 2**20 < outputs.memory.available() < 2**50
 
 
 @given(size=st.from_regex(r"[0-9x\-\.e ]{0,9}", fullmatch=True))
@@ -98,7 +98,7 @@ def test_available_memory_is_plausible():
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_any_size_is_made_or_refused(size, folder, monkeypatch, capsys):
-    monkeypatch.setattr(outputs, "available_memory", lambda: 2**21)
+    monkeypatch.setattr(outputs.memory, "available", lambda: 2**21)
     result = folder / "result.png"
     result.unlink(missing_ok=True)
     code = main(["synth", "wall.png", "-m", "gaussian", f"--size={size}", "-o", str(result)])

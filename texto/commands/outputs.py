@@ -7,17 +7,16 @@ import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ..core import memory
 from ..core.errors import TextoError
 from ..io.files import check_writable
+from ..io.images import SUFFIXES, encode_png, write_image
 from .console import write_bytes
 from .options import Options
 from .values import written
-
-if TYPE_CHECKING:
-    import numpy as np
 
 DEFAULT_PICTURE = "{stem}_{method}_{size}_s{seed}.png"
 DEFAULT_MODEL = "{stem}_{method}.safetensors"
@@ -72,8 +71,6 @@ def check_outputs(
 
 def check_format(path: Path | None, bits: int, channels: int) -> None:
     """Raise TextoError where pictures like this have no place in a file of `path`'s suffix."""
-    from ..io.images import SUFFIXES
-
     suffix = path.suffix.lower() if path else ".png"
     if suffix not in SUFFIXES:
         raise TextoError(
@@ -103,8 +100,6 @@ def write_picture(
     image: np.ndarray, path: Path | None, *, bits: int, text: Mapping[str, str]
 ) -> None:
     """Write `image` (H, W, C) to `path`, whole or not at all, or as PNG to stdout where None."""
-    from ..io.images import encode_png, write_image
-
     if path is None:
         write_bytes(encode_png(image, bits=bits, text=text))
     else:
