@@ -13,11 +13,12 @@ from ..core.errors import TextoError
 from ..io import model_files
 from ..io.images import Picture
 from ..io.records import Record
-from . import outputs, source
+from . import outputs
 from .options import Options
 from .running import Seeds
 from .source import Reading
 from .values import written
+from .wanted import made_with, name_in_files
 
 if TYPE_CHECKING:
     from ..editing.recoloring import Recoloring
@@ -48,7 +49,7 @@ def record_of(
         alpha=Reading.of(options).alpha,
         image=Path(options.source).name,
         image_hash=model_files.exemplar_hash(picture.pixels),
-    ).looking_through(source.made_with(method))
+    ).looking_through(made_with(method))
 
 
 def paths(options: Options, default: str, plan: Record, seeds: Seeds) -> dict[int, Path | None]:
@@ -57,7 +58,7 @@ def paths(options: Options, default: str, plan: Record, seeds: Seeds) -> dict[in
         return dict.fromkeys(seeds)
     fields = {
         "stem": outputs.safe_stem(options.source),
-        "method": source.name_in_files(plan.method, plan.random_layers),
+        "method": name_in_files(plan.method, plan.random_layers),
         "size": written(plan.shape),
     }
     default += ".tif" if plan.bits == 32 else ".png"

@@ -8,21 +8,22 @@ from pathlib import Path
 from ..core import processes, registry
 from ..core.history import History, training_steps
 from ..io import model_files
-from . import curves, maps, outputs, source
+from . import curves, maps, outputs
 from .console import progress_bar, say, say_json
 from .options import Options
 from .running import threads
 from .training import Kept
+from .wanted import Wanted, made_with, name_in_files
 
 
 def run(options: Options) -> None:
     """Check everything, then fit and write the model, as the leading process of several."""
     kept = Kept.of(options)
     seeds = kept.seeds(options.seed)
-    method = source.build_method(options)
+    method = Wanted.of(options).method()
     origin = maps.open_exemplar(options.source, options, method, seeds.first)
-    made = source.made_with(method)
-    called = source.name_in_files(registry.name_of(method), made.get("random_layers"))
+    made = made_with(method)
+    called = name_in_files(registry.name_of(method), made.get("random_layers"))
     path = _output(options, called)
     plot = path.with_name(f"{path.stem}_loss.png") if options.plot else None
     written, read = [path, *filter(None, [plot])], [origin.path, *origin.others]

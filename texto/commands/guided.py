@@ -22,6 +22,7 @@ from .console import progress_bar, say, say_json
 from .options import Options
 from .running import Seeds, threads, told_time
 from .source import Reading, Source
+from .wanted import name_in_files
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -67,9 +68,9 @@ def _planned(options: Options) -> Job:
     height, width, channels = guide.shape
     shape = options.size.of((height, width)) if options.size else (height, width)
     outputs.check_memory(shape, origin.channels + max(1, channels))
-    name, made = registry.name_of(method), synth_plan.weights_of(origin, repeated)
+    made = synth_plan.weights_of(origin, repeated)
     stem = outputs.safe_stem(origin.path)
-    called = source.name_in_files(name, made.get("random_layers"))
+    called = name_in_files(registry.name_of(method), made.get("random_layers"))
     paths = {seed: synth_plan.output(options, stem, called, shape, seed) for seed in seeds}
     plots = {seed: synth_plan.plot_path(paths[seed]) if options.plot else None for seed in seeds}
     bits = synth_plan.checked_bits(options, repeated, origin, [paths[seeds.first]])[0]

@@ -24,6 +24,7 @@ from .console import complain, progress_bar, say, say_json
 from .options import Options
 from .running import Seeds, threads, told_time
 from .source import Reading
+from .wanted import Wanted
 
 DEFAULT_NAME = "{stem}_{method}_inpaint_s{seed}"
 
@@ -64,7 +65,7 @@ def run(options: Options) -> None:
 
 def _planned(options: Options) -> Job:
     seeds, reading = Seeds.chosen(options.seed, options.num), Reading.of(options)
-    method = powers.require(source.build_method(options), Inpaints, "fills no holes")
+    method = powers.require(Wanted.of(options).method(), Inpaints, "fills no holes")
     picture = reading.open(options.source)
     holes, sources = _masks(options, reading, picture.pixels.shape)
     name = registry.name_of(method)

@@ -23,6 +23,7 @@ from .running import Seeds
 from .source import Reading, Source
 from .synth_plan import DEFAULT_SIZE
 from .values import written
+from .wanted import Wanted, made_with, name_in_files
 
 DEFAULT_NAME = "{stem}_{method}_{size}_s{seed}.png"
 DEFAULT_ROW = "{stem}_{method}_{size}_s{seed}_steps.png"
@@ -62,8 +63,8 @@ def planned(options: Options) -> Job:
     weight_map = _opened_map(options.map, reading, method)
     shape = (options.size or DEFAULT_SIZE).of(origins[0].shape)
     outputs.check_memory(shape, origins[0].channels)
-    name, made = registry.name_of(method), source.made_with(method)
-    called = source.name_in_files(name, made.get("random_layers"))
+    name, made = registry.name_of(method), made_with(method)
+    called = name_in_files(name, made.get("random_layers"))
     paths = {seed: _output(options, called, shape, seed) for seed in seeds}
     plan = Record(
         command="mix",
@@ -133,15 +134,14 @@ def _opened(options: Options, reading: Reading, seed: int) -> tuple[Mixes, list[
 
     Where a model is among them, pictures are fitted with the settings of the first one.
     """
+    wanted = Wanted.of(options)
     models = {
-        number: source.open_model(path, options, {})
+        number: source.open_model(path, wanted, {})
         for number, path in enumerate(options.sources)
         if source.is_model(path)
     }
     given = [origin.method for origin in models.values()]
-    method = powers.require(
-        given[0] if given else source.build_method(options), Mixes, "mixes no textures"
-    )
+    method = powers.require(given[0] if given else wanted.method(), Mixes, "mixes no textures")
     for origin in models.values():
         _check_same(method, origin)
     origins = []

@@ -12,24 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from ..core import registry
-from ..core.contract import Method, Model, OnDevice, Trains, UsesNetwork
+from ..core.contract import Method, Model, Trains
 from ..core.errors import TextoError, TextoWarning
-from ..core.settings import Setting, parse_settings, replaced, settings_of
 from ..core.types import Progress
 from ..editing.maps import Stack, stack_of
 from ..io import model_files
 from ..io.images import MAX_PIXELS, Alpha, Picture, open_image
 from ..io.records import Record, is_base_name, is_seed
 from .options import Options
-from .options.common import DEFAULT_METHOD
-
-# options that are settings of some methods, and what is true of those without
-_OPTIONS = {
-    "tileable": "makes no tileable pictures",
-    "device": "runs on the CPU only",
-    "weights": "has no network that needs weights",
-}
+from .wanted import Wanted, made_with
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,18 +138,16 @@ def to_fit(
 
 def open_model(
     path: str | os.PathLike,
-    options: Options,
+    wanted: Wanted,
     repeated: Mapping[str, Any],
     *,
     maps: bool = False,
 ) -> Source:
-    """The model at `path`, with settings of the synthesis from `repeated` and then `options`.
+    """The model at `path`, with settings of the synthesis from `repeated` and then as `wanted`.
 
     `repeated` are the settings of a picture to repeat; those fixed at fitting stay the model's.
     A model of several maps is refused unless the caller knows what to do with `maps`.
     """
-    if options.method is not None:
-        raise TextoError("-m/--method", "a model has its method already", "leave it out")
     stack = stack_of(path)
     if stack is not None and not maps:
         raise TextoError(
@@ -166,7 +155,7 @@ def open_model(
             f"has {stack.channels} channels of {len(stack.maps)} maps, and this takes one picture",
             "give it to 'texto synth', or use it from Python",
         )
-    model = _changed(model_files.load(path), options, repeated)
+    model = wanted.changed(model_files.load(path), repeated)
     if stack is not None:
         stack.check_method(model.method)
     stored = model_files.inspect(path)
@@ -184,106 +173,9 @@ def open_model(
     )
 
 
-def build_method(options: Options, stored: tuple[str, Mapping[str, Any]] | None = None) -> Method:
-    """The method that `options` describe, on top of a picture's `stored` (name, settings)."""
-    name, settings = stored or (options.method or DEFAULT_METHOD, {})
-    if options.method not in (None, name):
-        raise TextoError("-m/--method", f"--from repeats with {name!r}", "leave one of them out")
-    cls = registry.method_class(name)
-    known = settings_of(cls)
-    for key in settings:
-        if key not in known:
-            raise TextoError(
-                f"setting {key!r}",
-                f"is stored, but {name!r} of this version does not have it",
-                "use the version of texto that 'texto info' names",
-            )
-    given = given_settings(cls, options)
-    kept = {key: known[key].check(value) for key, value in settings.items()}
-    return _on_its_device(cls(**{**_unless_given(kept, given), **given}))
-
-
-def made_with(method: object, *, note: bool = False) -> Mapping[str, str]:
-    """`UsesNetwork.made_with` where it is one; with `note`, random weights are told of."""
-    if not isinstance(method, UsesNetwork):
-        return {}
-    found = model_files.made_with(method)
-    if note and found.get("random_layers"):
-        warnings.warn(
-            f"random weights in the layers {found['random_layers']} of "
-            f"{registry.name_of(method)}: not a network as trained",
-            TextoWarning,
-            stacklevel=2,
-        )
-    return found
-
-
 def weights_of(origin: Source) -> Mapping[str, str]:
     """`made_with` of what `origin` will run: of a trained model, what its file says."""
     if origin.model is None or not isinstance(origin.method, Trains):
         return made_with(origin.method, note=origin.model is not None)
     notes = model_files.inspect(origin.path)["notes"]
     return {key: notes[key] for key in model_files.MADE_WITH if isinstance(notes.get(key), str)}
-
-
-def name_in_files(name: str, random_layers: str | None) -> str:
-    """The method's `name` as files are called: not like those of a trained network."""
-    return f"{name}-random" if random_layers else name
-
-
-def _unless_given(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The `stored` settings of a picture that are not `given` anew, without paths."""
-    rest = {key: value for key, value in stored.items() if key not in given}
-    return model_files.without_paths(rest, "the picture")
-
-
-def given_settings(cls: type, options: Options) -> dict[str, Any]:
-    """Values for the fields of `cls` from `--set`, `--tileable`, `--device` and `--weights`."""
-    values = parse_settings(cls, options.settings)
-    known = settings_of(cls)
-    for key in _OPTIONS:
-        value = getattr(options, "network_weights" if key == "weights" else key, None)
-        if value is None:
-            continue
-        if key in values:
-            raise TextoError(f"--{key}", f"is given again by --set {key}", "give it once")
-        if key in known:
-            values[key] = known[key].check(value)
-        elif key != "device" or value not in ("auto", "cpu"):
-            raise TextoError(
-                f"--{key} {value}", f"this method {_OPTIONS[key]}", "see 'texto methods' for others"
-            )
-    return values
-
-
-def _changed(model: Model, options: Options, repeated: Mapping[str, Any]) -> Model:
-    """`model` with the settings of its synthesis replaced; TextoError for those of its fit."""
-    known = settings_of(model.method)
-    kept = {
-        key: known[key].check(value)
-        for key, value in repeated.items()
-        if key in known and _may_change(known[key])
-    }
-    given = given_settings(type(model.method), options)
-    for key in given:
-        if not _may_change(known[key]):
-            raise TextoError(
-                f"setting {key!r}", "is fixed when the model is fitted", "fit again, or leave it"
-            )
-    method = replaced(model.method, **{**_unless_given(kept, given), **given})
-    return replaced(model, method=_on_its_device(method))
-
-
-def _on_its_device(method: Method) -> Method:
-    """`method`; TextoError now, not after the fit, where its device is not here."""
-    if isinstance(method, OnDevice) and method.device not in ("auto", "cpu"):
-        declared = settings_of(method).get("device")
-        if declared is not None and declared.of_search:  # others may not run on FAISS
-            from ..patches.search import resolve_device
-
-            resolve_device(method.device)
-    return method
-
-
-def _may_change(setting: Setting) -> bool:
-    return setting.stage == "synthesis" or setting.name == "device"

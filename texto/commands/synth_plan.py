@@ -18,6 +18,7 @@ from .options import Options
 from .running import Seeds
 from .source import Source
 from .values import Size, written
+from .wanted import Wanted, name_in_files
 
 DEFAULT_SIZE = Size(scale=2.0)
 
@@ -43,8 +44,8 @@ def planned(options: Options) -> Job:
     origin = opened(options, repeated, seeds.first)
     shape = _chosen_shape(options, repeated, origin)
     outputs.check_memory(shape, origin.channels)
-    name, made = registry.name_of(origin.method), weights_of(origin, repeated)
-    called = source.name_in_files(name, made.get("random_layers"))
+    made = weights_of(origin, repeated)
+    called = name_in_files(registry.name_of(origin.method), made.get("random_layers"))
     stems = maps.stems_of(origin)
     paths = [[output(options, stem, called, shape, seed) for stem in stems] for seed in seeds]
     maps.check_names(options, paths[0])
@@ -117,7 +118,7 @@ def opened(options: Options, repeated: Record | None, seed: int) -> Source:
     else:
         stored = (repeated.method, repeated.settings) if repeated else None
         fit_seed = _fit_seed(repeated, seed)
-        method = source.build_method(options, stored)
+        method = Wanted.of(options).method(stored)
         origin = maps.open_exemplar(path, options, method, fit_seed, repeated)
     if repeated and not _same_origin(origin, repeated):
         warnings.warn(
@@ -131,7 +132,7 @@ def opened(options: Options, repeated: Record | None, seed: int) -> Source:
 def _opened_model(path: str | Path, options: Options, repeated: Record | None) -> Source:
     maps.refuse_for_models(options)
     settings = repeated.settings if repeated else {}
-    origin = source.open_model(path, options, settings, maps=True)
+    origin = source.open_model(path, Wanted.of(options), settings, maps=True)
     if repeated and registry.name_of(origin.method) != repeated.method:
         raise TextoError(
             f"model {str(path)!r}",

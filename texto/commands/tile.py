@@ -18,11 +18,12 @@ from ..core.types import Progress
 from ..editing.tiling import band_width, bands, seam, tile
 from ..io.images import Picture
 from ..io.records import Record
-from . import editing, outputs, powers, source
+from . import editing, outputs, powers
 from .console import complain, progress_bar, say, say_json
 from .options import Options
 from .running import Seeds, threads, told_time
 from .source import Reading
+from .wanted import Wanted
 
 DEFAULT_NAME = "{stem}_{method}_tile_s{seed}"
 STRIPS = "strips"  # instead of a method's name where none is asked for
@@ -86,7 +87,7 @@ def _planned(options: Options) -> Job:
 def _method(options: Options) -> tuple[str, Inpaints | None]:
     """The name and the method that fills the bands; None: strips of the picture cover them."""
     if options.method not in (None, STRIPS):
-        method = powers.require(source.build_method(options), Inpaints, "fills no bands")
+        method = powers.require(Wanted.of(options).method(), Inpaints, "fills no bands")
         return registry.name_of(method), method
     if options.settings:
         raise TextoError("--set", "strips have no settings", "name a method with -m, or leave it")
