@@ -20,12 +20,13 @@ from .transport import pot_import
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `texto` with the arguments `argv` (default: those of the process); the exit code."""
     is_program = argv is None
+    words = sys.argv[1:] if argv is None else list(argv)
     if is_program:
         console.occupy_closed_streams()
         pot_import.keep_out()
     with signals.raising(restore=not is_program):
         try:
-            return _outcome(sys.argv[1:] if is_program else list(argv))
+            return _outcome(words)
         except signals.Interrupted as stop:
             console.complain("texto: interrupted" + (stop.advice and f"; {stop.advice}"))
             return stop.code
@@ -47,10 +48,9 @@ def _outcome(argv: list[str]) -> int:
 
 def _run(argv: list[str]) -> int:
     try:
-        options = arguments.parse(argv)
+        options = arguments.parse(argv, quiet=processes.rank() > 0)
     except SystemExit as done:  # argparse, after --help or --version
         return int(done.code or 0)
-    options.quiet = options.quiet or processes.rank() > 0
     command = import_module(f"texto.commands.{options.command}")
     with console.warnings_as_notes(quiet=options.quiet, verbose=options.verbose):
         return command.run(options) or 0

@@ -9,7 +9,7 @@ from PIL import Image
 
 from texto.cli import main
 from texto.commands import outputs
-from texto.commands.arguments import build_parser, subparsers
+from texto.commands.arguments import build_parser, parse, subparsers
 from texto.commands.options.common import MAX_SEED
 from texto.commands.values import Integer, Size
 from texto.core import registry
@@ -84,13 +84,13 @@ def test_wrong_sizes(size, refused):
 
 @pytest.mark.parametrize("size", ["100000x100000", "99999999999999999999", "100x"])
 def test_sizes_beyond_the_memory_are_refused_with_an_estimate(size, refused, monkeypatch):
-    monkeypatch.setattr(outputs, "available_memory", lambda: 2**30)
+    monkeypatch.setattr(outputs.memory, "available", lambda: 2**30)
     line = refused("synth", "wall.png", "-m", "gaussian", "-s", size)
     assert re.search(r"needs about [\d,.]+ GiB of memory, and 1 GiB are available", line)
 
 
 def test_available_memory_is_plausible():
-    assert 2**20 < outputs.available_memory() < 2**50
+    assert 2**20 < outputs.memory.available() < 2**50
 
 
 @given(size=st.from_regex(r"[0-9x\-\.e ]{0,9}", fullmatch=True))
@@ -98,7 +98,7 @@ def test_available_memory_is_plausible():
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_any_size_is_made_or_refused(size, folder, monkeypatch, capsys):
-    monkeypatch.setattr(outputs, "available_memory", lambda: 2**21)
+    monkeypatch.setattr(outputs.memory, "available", lambda: 2**21)
     result = folder / "result.png"
     result.unlink(missing_ok=True)
     code = main(["synth", "wall.png", "-m", "gaussian", f"--size={size}", "-o", str(result)])
@@ -165,7 +165,23 @@ def test_refused_with_advice(arguments, told, refused):
 
 
 @pytest.mark.parametrize(
-    "scale, size", [("2x", (96, 80)), ("1.5x", (72, 60)), ("0.1x", (5, 4)), ("0.001x", (1, 1))]
+    "size, shape",
+    [
+        *[("2x", (80, 96)), ("1.5x", (60, 72)), ("0.1x", (4, 5)), ("0.001x", (1, 1))],
+        *[("7x5", (5, 7)), ("6", (6, 6))],
+    ],
 )
-def test_multiples_of_the_exemplar(scale, size):
-    assert Size.parse(scale).of((48, 40)) == size
+def test_sizes_are_height_and_width(size, shape):
+    assert Size.parse(size).of((40, 48)) == shape
+
+
+def test_options_are_frozen():
+    options = parse(["synth", "wall.png", "--set", "n_iter=2"], quiet=True)
+    assert options.source == "wall.png" and options.settings == ("n_iter=2",) and options.quiet
+    for name in ("seed", "new"):
+        with pytest.raises(AttributeError, match="frozen"):
+            setattr(options, name, 5)
+    with pytest.raises(AttributeError, match="frozen"):
+        del options.seed
+    with pytest.raises(AttributeError, match="no option 'sede'"):
+        _ = options.sede

@@ -3,7 +3,6 @@
 import json
 import math
 import warnings
-from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
@@ -207,15 +206,14 @@ def test_wrong_weights(pair, refused, weights, why):
 @given(st.lists(st.floats(), min_size=2, max_size=4))
 def test_weights_are_shares_or_refused(weights):
     words = ",".join(map(repr, weights))
-    options = Namespace(sources=["a.png"] * len(weights), weights=words)
     good = all(map(math.isfinite, weights)) and min(weights) >= 0 and 0 < sum(weights) < math.inf
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TextoWarning)
         if not good:
             with pytest.raises(TextoError, match="weights"):
-                chosen_weights(options)
+                chosen_weights(words, len(weights))
             return
-        shares = chosen_weights(options)
+        shares = chosen_weights(words, len(weights))
     assert min(shares) >= 0 and math.isclose(sum(shares), 1)
 
 

@@ -244,7 +244,7 @@ def test_memory(refused, other, monkeypatch):
         raise MemoryError
 
     with monkeypatch.context() as patched:
-        patched.setattr(outputs, "available_memory", lambda: 10**6)
+        patched.setattr(outputs.memory, "available", lambda: 10**6)
         line = refused("recolor", *LIKE)
         assert "memory: a picture of 48x40 needs" in line and "are available" in line
     monkeypatch.setattr(recoloring, "recolored", greedy)

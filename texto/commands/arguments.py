@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from .. import __version__
-from .options import editing, judging, making, telling, weights
+from .options import Options, editing, judging, making, telling, weights
 
 ADD = (
     making.add_synth,
@@ -28,8 +28,11 @@ ADD = (
 )
 
 
-def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """The options in `argv`; TextoError naming the nearest options where one is unknown."""
+def parse(argv: Sequence[str], *, quiet: bool = False) -> Options:
+    """The options in `argv`; TextoError naming the nearest options where one is unknown.
+
+    With `quiet` they are those of `argv` with `--quiet`.
+    """
     parser = build_parser()
     options, extra = parser.parse_known_args(_bare_tileable(argv))
     chosen = subparsers(parser).get(options.command, parser)
@@ -37,7 +40,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         _refuse_extra(extra[0], chosen)
     if chosen is parser:
         parser.error("the following arguments are required: COMMAND")
-    return options
+    values = {key: tuple(v) if isinstance(v, list) else v for key, v in vars(options).items()}
+    return Options({**values, "quiet": options.quiet or quiet})
 
 
 def build_parser() -> argparse.ArgumentParser:

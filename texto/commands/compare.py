@@ -5,22 +5,23 @@ from __future__ import annotations
 import argparse
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..comparison import Cell, Results, api, asked, preset, running, store
-from ..comparison.exemplars import Wanted, described, open_exemplars
+from ..comparison.exemplars import Opened, Wanted, described, open_exemplars
 from ..core.choices import MAX_SEED
 from ..core.errors import TextoError
 from . import outputs, values
 from .console import complain, say, say_json
+from .options import Options
 from .running import told_time
 
 DEFAULT_SEEDS = 3
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: Options) -> None:
     """Check everything, run what is missing, write the outputs.
 
     Cells that fail are part of the result: the outcome is an error only where no cell was made.
@@ -38,7 +39,7 @@ def run(options: argparse.Namespace) -> None:
     _conclude(results, options, told)
 
 
-def _prepared(options: argparse.Namespace) -> running.Comparison:
+def _prepared(options: Options) -> running.Comparison:
     given = preset.read(Path(options.config)) if options.config else preset.Preset()
     paths = options.exemplars or given.exemplars
     if not paths:
@@ -51,7 +52,7 @@ def _prepared(options: argparse.Namespace) -> running.Comparison:
     opened = open_exemplars(paths, alpha=options.alpha, max_pixels=options.max_pixels)
     for each in opened:
         exemplar = described(each, wanted)
-        outputs.check_memory(*exemplar.result_shape[::-1], each.pixels.shape[2])
+        outputs.check_memory(exemplar.result_shape, each.pixels.shape[2])
     columns = options.columns.split(",") if options.columns is not None else given.columns
     return running.prepare(
         opened,
@@ -67,25 +68,26 @@ def _prepared(options: argparse.Namespace) -> running.Comparison:
     )
 
 
-def _folder(options: argparse.Namespace, opened: Sequence[Any]) -> Path:
+def _folder(options: Options, opened: Sequence[Opened]) -> Path:
     if options.output == "":
         raise TextoError("-o/--output", "is empty", "name a folder")
     return Path(api.default_folder(opened) if options.output is None else options.output)
 
 
-def _seeds(options: argparse.Namespace, given: preset.Preset) -> tuple[int, ...]:
+def _seeds(options: Options, given: preset.Preset) -> tuple[int, ...]:
     first = options.seed or 0
     if options.seeds is None and given.seeds is not None and not isinstance(given.seeds, int):
         if options.seed is not None:
             raise TextoError("--seed", "the config lists its seeds", "give --seeds too")
         return running.check_seeds(given.seeds)
-    count = options.seeds or given.seeds or DEFAULT_SEEDS
+    counted = given.seeds if isinstance(given.seeds, int) else None
+    count = options.seeds or counted or DEFAULT_SEEDS
     if first + count - 1 > MAX_SEED:
         raise TextoError("--seed", f"{first} + {count - 1} is above {MAX_SEED}", "give a smaller")
     return tuple(range(first, first + count))
 
 
-def _wanted(options: argparse.Namespace, given: preset.Preset) -> Wanted:
+def _wanted(options: Options, given: preset.Preset) -> Wanted:
     size = options.size
     if size is None and given.size is not None:
         try:
@@ -95,13 +97,13 @@ def _wanted(options: argparse.Namespace, given: preset.Preset) -> Wanted:
             raise TextoError("config key 'size'", why, remedy) from error
     if size is None:
         return None
-    return size.scale or (size.height, size.width)
+    return size.scale or size.shape
 
 
 class _Told:
     """Tells each cell in one line on stderr."""
 
-    def __init__(self, options: argparse.Namespace):
+    def __init__(self, options: Options):
         self.quiet = options.quiet
 
     def note(self, text: str) -> None:
@@ -109,7 +111,7 @@ class _Told:
         if not self.quiet:
             complain(f"texto: {text}")
 
-    def columns(self, columns: Sequence[Any]) -> None:
+    def columns(self, columns: Sequence[Mapping[str, Any]]) -> None:
         """Tell once which columns cannot run here."""
         reasons: dict[str, list[str]] = {}
         for column in columns:
@@ -135,7 +137,7 @@ def _write_what_there_is(comparison: running.Comparison, told: _Told) -> None:
     )
 
 
-def _conclude(results: Results, options: argparse.Namespace, told: _Told) -> None:
+def _conclude(results: Results, options: Options, told: _Told) -> None:
     counts = Counter(cell.status for cell in results.cells)
     if not counts["done"]:
         first = next(cell for cell in results.cells if cell.status != "done")

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tqdm import tqdm
+
     from ..core.types import Progress, Step
 
 
@@ -125,18 +127,18 @@ def progress_bar(*, quiet: bool) -> Iterator[Progress]:
 class _Bars:
     """One bar at a time; a new stage takes a new bar in the same line."""
 
-    def __init__(self):
-        self.bar = None
-        self.stage = None
+    def __init__(self) -> None:
+        self.bar: tqdm | None = None
+        self.stage: tuple[str, int] | None = None
 
     def __call__(self, step: Step) -> None:
         from tqdm import tqdm
 
-        if self.stage != (step.stage, step.total):
+        if self.bar is None or self.stage != (step.stage, step.total):
             self.close()
             self.stage = (step.stage, step.total)
             self.bar = tqdm(total=step.total, desc=step.stage, leave=False, file=sys.stderr)
-        shown = {"level": step.level}
+        shown: dict[str, object] = {"level": step.level}
         if step.loss is not None:
             shown["loss"] = f"{step.loss:.4g}"
         self.bar.set_postfix(shown, refresh=False)

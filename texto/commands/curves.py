@@ -5,16 +5,16 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from ..core import registry
+from ..core.contract import Method
 from ..core.errors import TextoWarning
 from ..core.types import Step
+from ..io.images import write_image
 
 
-def draw(steps: Sequence[Step], method: Any, seed: int, path: Path) -> None:
+def draw(steps: Sequence[Step], method: Method, seed: int, path: Path) -> None:
     """Write the losses of `steps` to `path`, or tell that there are none."""
-    from ..io.images import write_image
     from ..io.plots import loss_curve
 
     name = registry.name_of(method)

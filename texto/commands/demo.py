@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
 import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..core import registry
 from ..core.contract import Method
 from ..core.errors import TextoError, TextoWarning
 from ..core.types import Progress
 from ..io.files import check_writable
-from . import source
+from ..io.images import write_image
 from .console import progress_bar, say, say_json
+from .options import Options
 from .options.common import DEFAULT_METHOD
+from .source import Reading
 
 SIDE = 512  # of the results
 CROP = 256  # of the exemplars, at most
@@ -25,7 +28,7 @@ _GAP = 16
 _PHOTOGRAPH, _SPARE, _DRAWN = "gravel", "brick", "woven"
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: Options) -> None:
     """Write exemplar, result and sheet of two exemplars, replacing those of an earlier run."""
     method = registry.method_class(options.method or DEFAULT_METHOD)()
     folder = _made_folder(options.output)
@@ -43,11 +46,9 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _shown(
-    folder: Path, name: str, exemplar: Any, method: Method, progress: Progress
+    folder: Path, name: str, exemplar: np.ndarray, method: Method, progress: Progress
 ) -> dict[str, Any]:
     """Synthesise from `exemplar` (H, W, C) and write the three pictures."""
-    from ..io.images import write_image
-
     start = time.perf_counter()
     model = method.fit(exemplar, rng=SEED, progress=progress)
     fitted = time.perf_counter()
@@ -64,10 +65,8 @@ def _shown(
     }
 
 
-def sheet(exemplar: Any, result: Any) -> Any:
+def sheet(exemplar: np.ndarray, result: np.ndarray) -> np.ndarray:
     """Both pictures, each (H, W, C), side by side on white."""
-    import numpy as np
-
     height = max(exemplar.shape[0], result.shape[0])
     parts = []
     for picture in (exemplar, np.ones((height, _GAP, exemplar.shape[2]), np.float32), result):
@@ -76,14 +75,14 @@ def sheet(exemplar: Any, result: Any) -> Any:
     return np.concatenate(parts, axis=1)
 
 
-def _exemplars() -> Iterator[tuple[str, Any]]:
+def _exemplars() -> Iterator[tuple[str, np.ndarray]]:
     """Names and pictures (H, W, C): a photograph, and a drawn exemplar where there is one."""
     import texto
 
     yield _PHOTOGRAPH, _photograph(_PHOTOGRAPH)
     drawn = Path(texto.__file__).parent.parent / "data" / f"{_DRAWN}.png"
     if drawn.is_file():
-        yield _DRAWN, _crop(source.open_picture(drawn, alpha=None, max_pixels=None).pixels)
+        yield _DRAWN, _crop(Reading().open(drawn).pixels)
         return
     warnings.warn(
         f"the repository's data folder is not here: {_SPARE!r} of scikit-image takes the place "
@@ -94,15 +93,15 @@ def _exemplars() -> Iterator[tuple[str, Any]]:
     yield _SPARE, _photograph(_SPARE)
 
 
-def _photograph(name: str) -> Any:
+def _photograph(name: str) -> np.ndarray:
     """A picture that is a file of scikit-image's wheel, so nothing is downloaded."""
     import skimage.data
 
     path = Path(skimage.data.__file__).parent / f"{name}.png"
-    return _crop(source.open_picture(path, alpha=None, max_pixels=None).pixels)
+    return _crop(Reading().open(path).pixels)
 
 
-def _crop(picture: Any) -> Any:
+def _crop(picture: np.ndarray) -> np.ndarray:
     return picture[:CROP, :CROP]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import importlib
 import os
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from .. import __version__
 from .console import one_line, say, say_json
+from .options import Options
 
 # module -> distribution and the oldest version that works, as in setup.cfg
 _REQUIRED = {
@@ -48,7 +48,7 @@ class Finding:
     broken: bool = False
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Print the findings; 2 if something required is broken."""
     findings = examine()
     if options.json:

@@ -2,75 +2,73 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .. import __version__
+from ..core.contract import Method
 from ..core.errors import TextoError
 from ..io import model_files
-from . import outputs, source
+from ..io.images import Picture
+from ..io.records import Record
+from . import outputs
+from .options import Options
+from .running import Seeds
+from .source import Reading
+from .values import written
+from .wanted import made_with, name_in_files
+
+if TYPE_CHECKING:
+    from ..editing.recoloring import Recoloring
 
 _LOSSY = (".jpg", ".jpeg")
 _KEEPING = {32: (".tif", ".tiff"), 16: outputs.DEEP}  # by bits
 
 
-def opened(path: str, options: argparse.Namespace) -> Any:
-    """The picture at `path`, read as `options` say."""
-    return source.open_picture(path, alpha=options.alpha, max_pixels=options.max_pixels)
-
-
-def record_fields(
-    command: str, options: argparse.Namespace, method: tuple[str, Any], picture: Any
-) -> dict[str, Any]:
-    """What the records of all pictures of a run share; `method` : its name, and itself or None."""
-    name, itself = method
+def record_of(
+    command: str,
+    options: Options,
+    name: str,
+    method: Method | Recoloring | None,
+    picture: Picture,
+    seed: int,
+) -> Record:
+    """What the records of all pictures of a run share; `method` : what is called `name`."""
     height, width = picture.pixels.shape[:2]
-    return {
-        "command": command,
-        "method": name,
-        "settings": model_files.stored_settings(itself) if itself else {},
-        **source.made_with(itself),
-        "size": [width, height],
-        "bits": picture.bits,
-        "alpha": options.alpha or "refuse",
-        "deterministic": options.deterministic,
-        "version": __version__,
-        "image": Path(options.source).name,
-        "image_hash": model_files.exemplar_hash(picture.pixels),
-    }
+    return Record(
+        command=command,
+        version=__version__,
+        method=name,
+        settings=model_files.stored_settings(method) if method else {},
+        shape=(height, width),
+        seed=seed,
+        bits=picture.bits,
+        deterministic=options.deterministic,
+        alpha=Reading.of(options).alpha,
+        image=Path(options.source).name,
+        image_hash=model_files.exemplar_hash(picture.pixels),
+    ).looking_through(made_with(method))
 
 
-def paths(
-    options: argparse.Namespace, default: str, fields: Mapping[str, Any], first: int
-) -> dict[int, Path | None]:
-    """The file of each picture by its seed, `first` and up, for the `record_fields`."""
-    named = {"method": source.name_in_files(fields["method"], fields)}
-    named |= {key: fields[key] for key in ("size", "bits")}
-    return {
-        seed: _path(options, default, seed=seed, **named)
-        for seed in range(first, first + options.num)
-    }
-
-
-def _path(
-    options: argparse.Namespace, default: str, *, method: str, size: list[int], seed: int, bits: int
-) -> Path | None:
-    """The file for one picture, named as `-o` or `default` (without suffix) say; None: stdout."""
+def paths(options: Options, default: str, plan: Record, seeds: Seeds) -> dict[int, Path | None]:
+    """The file of each picture by its seed, named as `-o` or `default` say; None: stdout."""
     if options.output == "-":
-        return None
+        return dict.fromkeys(seeds)
     fields = {
         "stem": outputs.safe_stem(options.source),
-        "method": method,
-        "size": f"{size[0]}x{size[1]}",
-        "seed": seed,
+        "method": name_in_files(plan.method, plan.random_layers),
+        "size": written(plan.shape),
     }
-    return outputs.output_path(options.output, default + (".tif" if bits == 32 else ".png"), fields)
+    default += ".tif" if plan.bits == 32 else ".png"
+    return {
+        seed: outputs.output_path(options.output, default, {**fields, "seed": seed})
+        for seed in seeds
+    }
 
 
-def check_keeps(path: Path | None, picture: Any) -> None:
+def check_keeps(path: Path | None, picture: Picture) -> None:
     """Raise TextoError where a file named `path` would not keep the pixels of `picture`."""
     outputs.check_format(path, 8, picture.pixels.shape[2])
     suffix = path.suffix.lower() if path else ".png"

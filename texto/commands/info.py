@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..io import model_files, records
 from . import source
 from .console import one_line, say, say_json
+from .options import Options
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: Options) -> None:
     """Print the record of a picture, or the metadata of a model."""
     is_model = source.is_model(options.file)
     stored = model_files.inspect(options.file) if is_model else records.stored_fields(options.file)

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import hashlib
-import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ..core import registry
 from ..core.contract import Inpaints
 from ..core.errors import TextoError
 from ..core.history import History
 from ..core.types import Progress
-from ..io import records
+from ..io.images import Picture
+from ..io.records import Record
+from ..patches.masks import as_mask, as_sources
 from . import editing, outputs, powers, source
 from .console import complain, progress_bar, say, say_json
-from .running import chosen_seed, tell_seed, threads, told_time
+from .options import Options
+from .running import Seeds, threads, told_time
+from .source import Reading
+from .wanted import Wanted
 
 DEFAULT_NAME = "{stem}_{method}_inpaint_s{seed}"
 
@@ -29,19 +34,19 @@ class Job:
     """Everything about a run that is known before it.
 
     pixels : (H, W, C) float32 in [0, 1]; holes : (H, W) bool, True = fill; sources : (H, W) bool
-    or None. `fields` are those of the record that all pictures share; a path of None is stdout.
+    or None. `plan` : what the records of all pictures share; a path of None is stdout.
     """
 
     method: Inpaints
-    pixels: Any
-    bits: int
-    holes: Any
-    sources: Any
-    fields: Mapping[str, Any]
+    pixels: np.ndarray
+    holes: np.ndarray
+    sources: np.ndarray | None
+    seeds: Seeds
+    plan: Record
     paths: Mapping[int, Path | None]  # by seed
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: Options) -> None:
     """Check everything, then fill the holes, once for each seed."""
     job = _planned(options)
     share = float(job.holes.mean())
@@ -52,35 +57,32 @@ def run(options: argparse.Namespace) -> None:
         progress_bar(quiet=options.quiet) as progress,
         editing.told_memory(),
     ):
-        written = [_made(job, seed, options, progress) for seed in job.paths]
-    tell_seed(options, min(job.paths))
+        entries = [_made(job, seed, options, progress) for seed in job.seeds]
+    job.seeds.tell(quiet=options.quiet)
     if options.json:
-        say_json({"outputs": written, "filled": share})
+        say_json({"outputs": entries, "filled": share})
 
 
-def _planned(options: argparse.Namespace) -> Job:
-    first = chosen_seed(options, options.num)
-    method = powers.require(source.build_method(options), "inpaint", "fills no holes")
-    picture = editing.opened(options.source, options)
-    holes, sources = _masks(options, picture.pixels.shape)
+def _planned(options: Options) -> Job:
+    seeds, reading = Seeds.chosen(options.seed, options.num), Reading.of(options)
+    method = powers.require(Wanted.of(options).method(), Inpaints, "fills no holes")
+    picture = reading.open(options.source)
+    holes, sources = _masks(options, reading, picture.pixels.shape)
     name = registry.name_of(method)
-    fields = {
-        **editing.record_fields("inpaint", options, (name, method), picture),
-        "mask": Path(options.mask).name,
-        "mask_inverted": options.invert_mask,
-        "mask_hash": _mask_hash(holes),
-    }
-    if sources is not None:
-        fields["source_mask"] = Path(options.source_mask).name
-        fields["source_mask_hash"] = _mask_hash(sources)
-    paths = editing.paths(options, DEFAULT_NAME, fields, first)
+    plan = dataclasses.replace(
+        editing.record_of("inpaint", options, name, method, picture, seeds.first),
+        mask=Path(options.mask).name,
+        mask_inverted=options.invert_mask,
+        mask_hash=_mask_hash(holes),
+        source_mask=Path(options.source_mask).name if sources is not None else None,
+        source_mask_hash=_mask_hash(sources) if sources is not None else None,
+    )
+    paths = editing.paths(options, DEFAULT_NAME, plan, seeds)
     _check_outputs(options, paths, picture)
-    return Job(method, picture.pixels, picture.bits, holes, sources, fields, paths)
+    return Job(method, picture.pixels, holes, sources, seeds, plan, paths)
 
 
-def _made(
-    job: Job, seed: int, options: argparse.Namespace, progress: Progress
-) -> Mapping[str, Any]:
+def _made(job: Job, seed: int, options: Options, progress: Progress) -> Mapping[str, Any]:
     start = time.perf_counter()
     history = History(progress)
     with told_time("inpaint", options):
@@ -89,21 +91,20 @@ def _made(
         )
     known = ~job.holes
     image[known] = job.pixels[known]  # whatever other people's methods do
-    text = {records.KEY: json.dumps({**job.fields, "seed": seed}, sort_keys=True)}
-    path = job.paths[seed]
-    outputs.write_picture(image, path, bits=job.bits, text={**text, **history.text()})
+    record, path = dataclasses.replace(job.plan, seed=seed), job.paths[seed]
+    outputs.write_picture(image, path, bits=record.bits, text={**record.text(), **history.text()})
     if path and not options.json:
         say(str(path))
     seconds = round(time.perf_counter() - start, 3)
-    return {"path": str(path), "size": job.fields["size"], "seed": seed, "s": seconds}
+    return {"path": str(path), "size": record.size, "seed": seed, "s": seconds}
 
 
-def _masks(options: argparse.Namespace, shape: tuple[int, ...]) -> tuple[Any, Any]:
+def _masks(
+    options: Options, reading: Reading, shape: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray | None]:
     """The holes (H, W) and the source mask (H, W) or None, checked for a picture of `shape`."""
-    from ..patches.masks import as_mask, as_sources
-
     what = f"mask {options.mask!r}"
-    holes = _white(options.mask, what, options)
+    holes = _white(options.mask, what, reading)
     if options.invert_mask:
         holes = ~holes
     try:
@@ -115,29 +116,24 @@ def _masks(options: argparse.Namespace, shape: tuple[int, ...]) -> tuple[Any, An
     if options.source_mask is None:
         return holes, None
     what = f"source mask {options.source_mask!r}"
-    sources = _white(options.source_mask, what, options)
+    sources = _white(options.source_mask, what, reading)
     as_sources(sources, holes, what)
     return holes, sources
 
 
-def _white(path: str, what: str, options: argparse.Namespace) -> Any:
+def _white(path: str, what: str, reading: Reading) -> np.ndarray:
     """(H, W) bool: where the mean of the channels is above half, 127 of 255, in the file `path`."""
     if source.is_model(path):
         raise TextoError(what, "is a model", "give a picture, white where pixels are meant")
-    picture = editing.opened(path, options)
-    return picture.pixels.mean(axis=2) > 0.5
+    return reading.open(path).pixels.mean(axis=2) > 0.5
 
 
-def _mask_hash(mask: Any) -> str:
+def _mask_hash(mask: np.ndarray) -> str:
     """The SHA-256 (hex) over the size and the bits of `mask` (H, W)."""
-    import numpy as np
-
     return hashlib.sha256(repr(mask.shape).encode() + np.packbits(mask).tobytes()).hexdigest()
 
 
-def _check_outputs(
-    options: argparse.Namespace, paths: Mapping[int, Path | None], picture: Any
-) -> None:
+def _check_outputs(options: Options, paths: Mapping[int, Path | None], picture: Picture) -> None:
     """Raise TextoError where an output could not be written, or could not keep the pixels."""
     path = next(iter(paths.values()))
     outputs.check_stdout(options, options.num)

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path, PurePath
-from typing import Any
 
+from ..core.contract import Method
 from ..core.errors import TextoError
 from ..editing import maps
 from ..io import records
+from ..io.images import Picture
+from ..io.maps import Layout, check_size, check_weights
 from ..io.records import Record
 from . import outputs, source
-from .source import Source
+from .options import Options
+from .source import Reading, Source
 
 WEIGHTS = "--weights-per-map"
 
 
 def files_of(
-    first: str | os.PathLike, options: argparse.Namespace, repeated: Record | None = None
+    first: str | os.PathLike, options: Options, repeated: Record | None = None
 ) -> list[Path]:
     """The files of a stack whose albedo is `first`: those that `--with` names.
 
@@ -35,9 +37,7 @@ def files_of(
     return [Path(first), *found]
 
 
-def weights_of(
-    options: argparse.Namespace, count: int, repeated: Record | None = None
-) -> Sequence[float]:
+def weights_of(options: Options, count: int, repeated: Record | None = None) -> Sequence[float]:
     """The weight of each of `count` maps: as given, as in the picture to repeat, or 1."""
     text = options.weights_per_map
     if text is None:
@@ -53,28 +53,26 @@ def weights_of(
     if len(weights) != count:
         why = f"are {len(weights)} for {count} maps"
         raise TextoError(what, why, "give one for each, the exemplar's first")
-    maps.check_weights(weights, what)
+    check_weights(weights, what)
     return weights
 
 
 def open_exemplar(
     first: str | os.PathLike,
-    options: argparse.Namespace,
-    method: Any,
+    options: Options,
+    method: Method,
     fit_seed: int,
     repeated: Record | None = None,
 ) -> Source:
     """The picture `first` alone, or a stack of it and its maps, to be fitted with `method`."""
     paths = files_of(first, options, repeated)
     weights = weights_of(options, len(paths), repeated)
+    reading = Reading.of(options, repeated)
     if len(paths) == 1:
-        return source.open_exemplar(first, options, method, fit_seed)
-    pictures = [
-        source.open_picture(path, alpha=options.alpha, max_pixels=options.max_pixels)
-        for path in paths
-    ]
+        return source.open_exemplar(first, reading, method, fit_seed)
+    pictures = [reading.open(path) for path in paths]
     for path, picture in zip(paths, pictures, strict=True):
-        maps.check_size((paths[0], pictures[0].pixels), (path, picture.pixels))
+        check_size((str(paths[0]), pictures[0].pixels), (str(path), picture.pixels))
     stacked, stack = maps.stack(
         [picture.pixels for picture in pictures],
         weights=weights,
@@ -82,11 +80,11 @@ def open_exemplar(
         bits=[picture.bits for picture in pictures],
     )
     stack.check_method(method)
-    bits = max(picture.bits for picture in pictures)
-    return source.opened_exemplar(paths, stacked, bits, options, method, fit_seed, stack=stack)
+    whole = Picture(stacked, max(picture.bits for picture in pictures))
+    return source.to_fit(paths, whole, reading.alpha, method, fit_seed, stack=stack)
 
 
-def refuse_for_models(options: argparse.Namespace) -> None:
+def refuse_for_models(options: Options) -> None:
     """TextoError where options about maps are given beside a model."""
     for name, given in (("--with", options.maps), (WEIGHTS, options.weights_per_map)):
         if given:
@@ -104,12 +102,13 @@ def stems_of(origin: Source) -> list[str]:
     return stems
 
 
-def check_names(options: argparse.Namespace, paths: Sequence[Path | None]) -> None:
+def check_names(options: Options, paths: Sequence[Path | None]) -> None:
     """TextoError where `-o` gives the maps of one picture one name."""
-    if None not in paths and len({os.path.realpath(path) for path in paths}) < len(paths):
+    files = [path for path in paths if path]
+    if len({os.path.realpath(path) for path in files}) < len(files):
         raise TextoError(
             f"-o {options.output!r}",
-            f"names one file for {len(paths)} maps",
+            f"names one file for {len(files)} maps",
             "name a folder, or put {stem} into it as in -o 'new_{stem}.png'",
         )
 
@@ -137,7 +136,7 @@ def record_of(plan: Record, stack: maps.Stack | None, bits: Sequence[int]) -> li
         dataclasses.replace(each, bits=depth, name=PurePath(each.name).name or "map")
         for each, depth in zip(stack.maps, bits, strict=True)
     ]
-    fields = maps.Stack(tuple(written)).notes()
+    fields = Layout(tuple(written)).notes()
     return [
         dataclasses.replace(plan, bits=depth, maps=fields, map=k) for k, depth in enumerate(bits, 1)
     ]

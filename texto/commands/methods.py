@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import inspect
 from typing import Any
 
 from ..core import registry
 from ..core.settings import Setting, settings_of
 from .console import say, say_json
+from .options import Options
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: Options) -> None:
     """Print the table of methods, or of one method's settings."""
     if options.name is None:
         _print_methods(options)
@@ -19,7 +19,7 @@ def run(options: argparse.Namespace) -> None:
         _print_settings(options)
 
 
-def _print_methods(options: argparse.Namespace) -> None:
+def _print_methods(options: Options) -> None:
     summaries = {name: _summary(name) for name in registry.names()}
     if options.json:
         say_json([{"name": name, "summary": text} for name, text in summaries.items()])
@@ -29,7 +29,7 @@ def _print_methods(options: argparse.Namespace) -> None:
         say(f"{name:{width}}  {text}")
 
 
-def _print_settings(options: argparse.Namespace) -> None:
+def _print_settings(options: Options) -> None:
     cls = registry.method_class(options.name)
     known = settings_of(cls).values()
     if options.json:
@@ -45,7 +45,7 @@ def _print_settings(options: argparse.Namespace) -> None:
 def _summary(name: str) -> str:
     """The first line of the method's docstring; a broken one must not hide the others."""
     try:
-        return inspect.getdoc(registry.method_class(name)).partition("\n")[0]
+        return (inspect.getdoc(registry.method_class(name)) or "").partition("\n")[0]
     except registry.MissingExtra:
         return "needs the extra 'neural': pip install 'texto[neural]'"
     except Exception as error:  # third parties' code, or a package it needs is missing

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import argparse
-import json
+import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..core.contract import Model
+import numpy as np
+
+from ..core.contract import MixesAlong, Model
 from ..core.types import Progress
-from ..io import model_files, records
+from ..io import model_files
+from ..io.records import Record
 from . import outputs
 from .console import progress_bar, say, say_json
 from .mix_plan import MODEL, Job, beside, planned
-from .running import tell_seed, threads, told_time
+from .options import Options
+from .running import threads, told_time
 
-Make = Callable[[int, Progress], Any]
+Make = Callable[[int, Progress], np.ndarray]
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: Options) -> None:
     """Check everything, fit what has to be fitted, then mix and make the pictures."""
     job = planned(options)
     with (
@@ -29,14 +32,14 @@ def run(options: argparse.Namespace) -> None:
     ):
         with told_time("fit", options):
             models = [origin.fitted(progress) for origin in job.origins]
-        written = list(_written(job, models, options, progress))
-    tell_seed(options, min(job.paths))
+        entries = list(_written(job, models, options, progress))
+    job.seeds.tell(quiet=options.quiet)
     if options.json:
-        say_json({"outputs": written, "weights": [list(mix) for mix in job.mixes]})
+        say_json({"outputs": entries, "weights": [list(mix) for mix in job.mixes]})
 
 
 def _written(
-    job: Job, models: Sequence[Model], options: argparse.Namespace, progress: Progress
+    job: Job, models: Sequence[Model], options: Options, progress: Progress
 ) -> Iterator[Mapping[str, Any]]:
     """Make and write everything; what was written, one entry a file."""
     path = next(iter(job.paths.values()))
@@ -45,85 +48,68 @@ def _written(
         return
     makers = list(_makers(job, models, options))
     for seed, path in job.paths.items():
-        row = []
+        plan, row = dataclasses.replace(job.plan, seed=seed), []
         for number, (weights, make) in enumerate(makers, start=1):
             start = time.perf_counter()
             row.append(make(seed, progress))
-            place = beside(path, number) if options.steps else path
-            outputs.write_picture(row[-1], place, bits=job.bits, text=_record(job, seed, weights))
-            yield _entry(job, place, seed, weights, start, options)
+            place = beside(path, number) if path and options.steps else path
+            record = dataclasses.replace(plan, weights=weights)
+            yield _picture(row[-1], place, record, start, options)
         if options.steps:
             start = time.perf_counter()
-            outputs.write_picture(_joined(row), path, bits=job.bits, text=_record(job, seed, None))
-            yield _entry(job, path, seed, None, start, options)
+            record = dataclasses.replace(plan, steps=len(job.mixes))
+            yield _picture(np.concatenate(row, axis=1), path, record, start, options)
 
 
 def _makers(
-    job: Job, models: Sequence[Model], options: argparse.Namespace
-) -> Iterator[tuple[Sequence[float] | None, Make]]:
+    job: Job, models: Sequence[Model], options: Options
+) -> Iterator[tuple[tuple[float, ...] | None, Make]]:
     """For each picture of a row its weights and the function that makes it; models mixed once."""
-    width, height = job.size
-    if job.weight_map is not None:
+    method, weight_map, shape = job.method, job.weight_map, job.plan.shape
+    if weight_map is not None and isinstance(method, MixesAlong):
 
-        def make_along(seed: int, progress: Progress) -> Any:
-            return job.method.mix_along(
-                models, job.weight_map, (height, width), rng=seed, progress=progress
-            )
+        def make_along(seed: int, progress: Progress) -> np.ndarray:
+            return method.mix_along(models, weight_map, shape, rng=seed, progress=progress)
 
         yield None, make_along
         return
     for weights in job.mixes:
         with told_time("mix", options):
-            model = job.method.mix(models, list(weights))
+            model = method.mix(models, list(weights))
 
-        def make(seed: int, progress: Progress, model: Model = model) -> Any:
-            return model.synthesize((height, width), rng=seed, progress=progress)
+        def make(seed: int, progress: Progress, model: Model = model) -> np.ndarray:
+            return model.synthesize(shape, rng=seed, progress=progress)
 
         yield weights, make
 
 
-def _saved(
-    job: Job, models: Sequence[Model], path: Path, options: argparse.Namespace
-) -> Mapping[str, Any]:
+def _saved(job: Job, models: Sequence[Model], path: Path, options: Options) -> Mapping[str, Any]:
     """Mix and write the model."""
     start = time.perf_counter()
     (weights,) = job.mixes
     model = job.method.mix(models, list(weights))
-    parts = [f"{n} {w:.6g}" for n, w in zip(job.fields["sources"], weights, strict=True)]
+    names = [origin.path.name for origin in job.origins]
+    parts = [f"{name} {weight:.6g}" for name, weight in zip(names, weights, strict=True)]
     # No note "seed": it would say that fitting the exemplar with it gives this model.
-    notes = {"mix": ", ".join(parts)[:900], "fit_seed": job.fields["fit_seed"]}
+    notes: dict[str, model_files.Note] = {"mix": ", ".join(parts)[:900]}
+    notes["fit_seed"] = job.seeds.first
     model_files.save(model, path, notes=notes, force=options.force)
     if not options.json:
         say(str(path))
     return {"path": str(path), "s": round(time.perf_counter() - start, 3)}
 
 
-def _record(job: Job, seed: int, weights: Sequence[float] | None) -> dict[str, str]:
-    fields = {**job.fields, "seed": seed}
-    if weights is not None:
-        fields["weights"] = list(weights)
-    elif job.weight_map is None:
-        fields["steps"] = len(job.mixes)
-    return {records.KEY: json.dumps(fields, sort_keys=True)}
-
-
-def _entry(
-    job: Job,
-    path: Path | None,
-    seed: int,
-    weights: Sequence[float] | None,
-    start: float,
-    options: argparse.Namespace,
+def _picture(
+    image: np.ndarray, path: Path | None, record: Record, start: float, options: Options
 ) -> Mapping[str, Any]:
+    """Write `image` (H, W, C), begun at the time `start`; what `--json` tells of it."""
+    outputs.write_picture(image, path, bits=record.bits, text=record.text())
     if path and not options.json:
         say(str(path))
-    entry = {"path": str(path), "size": list(job.size), "seed": seed}
-    seconds = round(time.perf_counter() - start, 3)
-    return {**entry, "weights": None if weights is None else list(weights), "s": seconds}
-
-
-def _joined(row: Sequence[Any]) -> Any:
-    """The pictures of a row side by side."""
-    import numpy as np
-
-    return np.concatenate(row, axis=1)
+    return {
+        "path": str(path),
+        "size": record.size,
+        "seed": record.seed,
+        "weights": None if record.weights is None else list(record.weights),
+        "s": round(time.perf_counter() - start, 3),
+    }

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import math
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from .. import __version__
 from ..core import registry
+from ..core.contract import Method, Mixes, MixesAlong
 from ..core.errors import TextoError, TextoWarning
 from ..core.settings import settings_of
 from ..io import model_files
+from ..io.records import Record
 from . import outputs, powers, source
-from .running import chosen_seed
+from .options import Options
+from .running import Seeds
+from .source import Reading, Source
 from .synth_plan import DEFAULT_SIZE
+from .values import written
+from .wanted import Wanted, made_with, name_in_files
 
 DEFAULT_NAME = "{stem}_{method}_{size}_s{seed}.png"
 DEFAULT_ROW = "{stem}_{method}_{size}_s{seed}_steps.png"
@@ -30,58 +36,53 @@ _CLOSE = 1e-9  # how far from one a sum of weights may be without a note
 class Job:
     """Everything about a run that is known before it.
 
-    `mixes` : the weights of each picture of a row, or of the one picture; `fields` are those of
-    the record that all pictures share; `paths` gives each seed's file, of which None is stdout.
+    `mixes` : the weights of each picture of a row, or of the one picture; `weight_map` : (h, w)
+    float32 in [0, 1] or None. `plan` : what the records of all pictures share; `paths` gives
+    each seed's file, of which None is stdout.
     """
 
-    method: Any
-    origins: Sequence[source.Source]
-    mixes: Sequence[Sequence[float]]
-    weight_map: Any
-    size: tuple[int, int]
-    bits: int
-    fields: Mapping[str, Any]
+    method: Mixes
+    origins: Sequence[Source]
+    mixes: Sequence[tuple[float, ...]]
+    weight_map: np.ndarray | None
+    seeds: Seeds
+    plan: Record
     paths: Mapping[int, Path | None]
 
 
-def planned(options: argparse.Namespace) -> Job:
+def planned(options: Options) -> Job:
     """The job that `options` describe; TextoError where it could not be done."""
     _check_kind(options)
-    weights = chosen_weights(options)
-    first = chosen_seed(options, options.num)
-    method, origins = _opened(options, first)
-    _check_channels(origins)
-    weight_map = _opened_map(options, method)
-    height, width, channels = origins[0].exemplar.shape
-    size = (options.size or DEFAULT_SIZE).of((width, height))
-    outputs.check_memory(*size, channels)
-    seeds = range(first, first + options.num)
-    made = source.made_with(method)
-    name = source.name_in_files(registry.name_of(method), made)
-    paths = {seed: _output(options, name, size, seed) for seed in seeds}
-    bits = _checked_outputs(options, paths, origins)
-    mixes = [weights]
+    mixes = [chosen_weights(options.weights, len(options.sources))]
     if options.steps:
-        mixes = [
-            (1 - k / (options.steps - 1), k / (options.steps - 1)) for k in range(options.steps)
-        ]
-    fields = {
-        "command": "mix",
-        "method": registry.name_of(method),
-        "settings": model_files.stored_settings(method),
-        **made,
-        "size": list(size),
-        "bits": bits,
-        "fit_seed": first,
-        "sources": [origin.path.name for origin in origins],
-        "source_hashes": [_hash(origin) for origin in origins],
-        "alpha": options.alpha or "refuse",
-        "deterministic": options.deterministic,
-        "version": __version__,
-    }
-    if weight_map is not None:
-        fields |= {"map": Path(options.map).name, "map_hash": model_files.exemplar_hash(weight_map)}
-    return Job(method, origins, mixes, weight_map, size, bits, fields, paths)
+        last = options.steps - 1
+        mixes = [(1 - k / last, k / last) for k in range(options.steps)]
+    seeds, reading = Seeds.chosen(options.seed, options.num), Reading.of(options)
+    method, origins = _opened(options, reading, seeds.first)
+    _check_channels(origins)
+    weight_map = _opened_map(options.map, reading, method)
+    shape = (options.size or DEFAULT_SIZE).of(origins[0].shape)
+    outputs.check_memory(shape, origins[0].channels)
+    name, made = registry.name_of(method), made_with(method)
+    called = name_in_files(name, made.get("random_layers"))
+    paths = {seed: _output(options, called, shape, seed) for seed in seeds}
+    plan = Record(
+        command="mix",
+        version=__version__,
+        method=name,
+        settings=model_files.stored_settings(method),
+        shape=shape,
+        seed=seeds.first,
+        bits=_checked_outputs(options, paths, origins),
+        deterministic=options.deterministic,
+        alpha=reading.alpha,
+        fit_seed=seeds.first,
+        sources=tuple(origin.path.name for origin in origins),
+        source_hashes=tuple(origin.model_hash or origin.exemplar_hash for origin in origins),
+        map=Path(options.map).name if weight_map is not None else None,
+        map_hash=model_files.exemplar_hash(weight_map) if weight_map is not None else None,
+    ).looking_through(made)
+    return Job(method, origins, mixes, weight_map, seeds, plan, paths)
 
 
 def beside(path: Path, number: int) -> Path:
@@ -89,7 +90,7 @@ def beside(path: Path, number: int) -> Path:
     return path.with_name(f"{path.stem.removesuffix('_steps')}_{number}{path.suffix}")
 
 
-def _check_kind(options: argparse.Namespace) -> None:
+def _check_kind(options: Options) -> None:
     """TextoError where options do not go together."""
     given = [name for name in ("weights", "steps", "map") if getattr(options, name) is not None]
     if len(given) > 1:
@@ -103,15 +104,14 @@ def _check_kind(options: argparse.Namespace) -> None:
         raise TextoError("A B [C ...]", "a mix takes two textures or more", "name another one")
 
 
-def chosen_weights(options: argparse.Namespace) -> tuple[float, ...]:
-    """The weights of the textures, summing to one."""
-    count = len(options.sources)
-    if options.weights is None:
+def chosen_weights(given: str | None, count: int) -> tuple[float, ...]:
+    """The weights of `count` textures, summing to one: as `given`, or all the same."""
+    if given is None:
         return (1 / count,) * count
-    what = f"--weights {options.weights!r}"
+    what = f"--weights {given!r}"
     remedy = "give numbers such as .5,.5"
     try:
-        values = [float(word) for word in options.weights.split(",")]
+        values = [float(word) for word in given.split(",")]
     except ValueError:
         raise TextoError(what, "are not numbers with commas between them", remedy) from None
     if len(values) != count:
@@ -129,30 +129,29 @@ def chosen_weights(options: argparse.Namespace) -> tuple[float, ...]:
     return tuple(value / total for value in values)
 
 
-def _opened(options: argparse.Namespace, seed: int) -> tuple[Any, list[source.Source]]:
+def _opened(options: Options, reading: Reading, seed: int) -> tuple[Mixes, list[Source]]:
     """The method, and each source: a model as it is, a picture to be fitted with `seed`.
 
     Where a model is among them, pictures are fitted with the settings of the first one.
     """
+    wanted = Wanted.of(options)
     models = {
-        number: source.open_model(path, options, {})
+        number: source.open_model(path, wanted, {})
         for number, path in enumerate(options.sources)
         if source.is_model(path)
     }
     given = [origin.method for origin in models.values()]
-    method = powers.require(
-        given[0] if given else source.build_method(options), "mix", "mixes no textures"
-    )
+    method = powers.require(given[0] if given else wanted.method(), Mixes, "mixes no textures")
     for origin in models.values():
         _check_same(method, origin)
     origins = []
     for number, path in enumerate(options.sources):
-        opened = models.get(number) or source.open_exemplar(path, options, method, seed)
+        opened = models.get(number) or source.open_exemplar(path, reading, method, seed)
         origins.append(opened)
     return method, origins
 
 
-def _check_same(method: Any, origin: source.Source) -> None:
+def _check_same(method: Method, origin: Source) -> None:
     """TextoError unless the model's method and the settings of its fit are those of `method`."""
     what, name = f"model {str(origin.path)!r}", registry.name_of(method)
     if type(origin.method) is not type(method):
@@ -165,47 +164,40 @@ def _check_same(method: Any, origin: source.Source) -> None:
             raise TextoError(what, why, "fit all with the same settings")
 
 
-def _check_channels(origins: Sequence[source.Source]) -> None:
+def _check_channels(origins: Sequence[Source]) -> None:
     first = origins[0]
     for other in origins[1:]:
-        counts = first.exemplar.shape[2], other.exemplar.shape[2]
-        if counts[0] != counts[1]:
+        if first.channels != other.channels:
             raise TextoError(
                 "channels",
-                f"{str(first.path)!r} has {counts[0]} and {str(other.path)!r} {counts[1]}",
+                f"{str(first.path)!r} has {first.channels} and {str(other.path)!r} "
+                f"{other.channels}",
                 "give textures of one kind, all in colour or all grey",
             )
 
 
-def _opened_map(options: argparse.Namespace, method: Any) -> Any:
+def _opened_map(path: str | None, reading: Reading, method: Mixes) -> np.ndarray | None:
     """The weight map (H, W) of `--map`, float32 in [0, 1], or None."""
-    if options.map is None:
+    if path is None:
         return None
-    what = f"map {options.map!r}"
-    if not hasattr(method, "mix_along"):
+    what = f"map {path!r}"
+    if not isinstance(method, MixesAlong):
         why = f"{registry.name_of(method)!r} does not vary a mix over a picture"
-        able = ", ".join(powers.methods_with("mix_along"))
+        able = ", ".join(powers.methods_with(MixesAlong))
         raise TextoError(what, why, f"use {able}, or --weights")
-    if source.is_model(options.map):
+    if source.is_model(path):
         raise TextoError(what, "is a model", "give a grey picture, black is A, white is B")
-    picture = source.open_picture(options.map, alpha=options.alpha, max_pixels=options.max_pixels)
-    return picture.pixels.mean(axis=2)
+    return reading.open(path).pixels.mean(axis=2)
 
 
-def _hash(origin: source.Source) -> str:
-    return origin.names.get("model_hash") or origin.names["exemplar_hash"]
-
-
-def _output(
-    options: argparse.Namespace, method: str, size: tuple[int, int], seed: int
-) -> Path | None:
+def _output(options: Options, method: str, shape: tuple[int, int], seed: int) -> Path | None:
     if options.output == "-":
         return None
     stem = "-".join(outputs.safe_stem(path) for path in options.sources)
     fields = {
         "stem": stem.encode()[:_MAX_STEM].decode("utf-8", "ignore"),
         "method": method,
-        "size": f"{size[0]}x{size[1]}",
+        "size": written(shape),
         "seed": seed,
     }
     return outputs.output_path(
@@ -214,9 +206,9 @@ def _output(
 
 
 def _checked_outputs(
-    options: argparse.Namespace,
+    options: Options,
     paths: Mapping[int, Path | None],
-    origins: Sequence[source.Source],
+    origins: Sequence[Source],
 ) -> int:
     """The bits of the pictures; TextoError where something could not be written later."""
     path = next(iter(paths.values()))
@@ -230,13 +222,13 @@ def _checked_outputs(
         return 8
     deep = path is None or path.suffix.lower() in outputs.DEEP
     bits = options.bits or (16 if deep and max(o.bits for o in origins) > 8 else 8)
-    outputs.check_format(path, bits, origins[0].exemplar.shape[2])
+    outputs.check_format(path, bits, origins[0].channels)
     outputs.check_stdout(options, (options.steps or 1) * options.num)
     outputs.check_outputs(files, inputs, force=options.force)
     return bits
 
 
-def _check_saved(options: argparse.Namespace) -> None:
+def _check_saved(options: Options) -> None:
     """TextoError for options that a model has no use for."""
     for name in ("steps", "map", "size", "bits"):
         if getattr(options, name) is not None:

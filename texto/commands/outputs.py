@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from ..core import memory
 from ..core.errors import TextoError
 from ..io.files import check_writable
+from ..io.images import SUFFIXES, encode_png, write_image
 from .console import write_bytes
+from .options import Options
+from .values import written
 
 DEFAULT_PICTURE = "{stem}_{method}_{size}_s{seed}.png"
 DEFAULT_MODEL = "{stem}_{method}.safetensors"
@@ -68,8 +71,6 @@ def check_outputs(
 
 def check_format(path: Path | None, bits: int, channels: int) -> None:
     """Raise TextoError where pictures like this have no place in a file of `path`'s suffix."""
-    from ..io.images import SUFFIXES
-
     suffix = path.suffix.lower() if path else ".png"
     if suffix not in SUFFIXES:
         raise TextoError(
@@ -83,7 +84,7 @@ def check_format(path: Path | None, bits: int, channels: int) -> None:
         )
 
 
-def check_stdout(options: argparse.Namespace, pictures: int = 1) -> None:
+def check_stdout(options: Options, pictures: int = 1) -> None:
     """Raise TextoError where `-o -` is given and `pictures` cannot go to stdout."""
     if options.output != "-":
         return
@@ -95,23 +96,23 @@ def check_stdout(options: argparse.Namespace, pictures: int = 1) -> None:
         raise TextoError("-o -", "stdout is closed or a terminal", "redirect it, or name a file")
 
 
-def write_picture(image: Any, path: Path | None, *, bits: int, text: Mapping[str, str]) -> None:
+def write_picture(
+    image: np.ndarray, path: Path | None, *, bits: int, text: Mapping[str, str]
+) -> None:
     """Write `image` (H, W, C) to `path`, whole or not at all, or as PNG to stdout where None."""
-    from ..io.images import encode_png, write_image
-
     if path is None:
         write_bytes(encode_png(image, bits=bits, text=text))
     else:
         write_image(path, image, bits=bits, text=text)
 
 
-def check_memory(width: int, height: int, channels: int) -> None:
-    """Raise TextoError where a picture of this size needs more memory than there is."""
-    need = width * height * channels * _BYTES_PER_VALUE
+def check_memory(shape: tuple[int, int], channels: int) -> None:
+    """Raise TextoError where a picture of `shape` (height, width) needs more than there is."""
+    need = shape[0] * shape[1] * channels * _BYTES_PER_VALUE
     have = memory.available()
     if need > have:
         raise TextoError(
-            f"size {width}x{height}",
+            f"size {written(shape)}",
             f"needs about {_gib(need)} of memory, and {_gib(have)} are available",
             "choose a smaller size with -s",
         )

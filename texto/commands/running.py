@@ -2,42 +2,54 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import secrets
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib import import_module
 
 from ..core.errors import TextoError
 from .console import complain
+from .options import Options
 from .options.common import MAX_SEED
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def chosen_seed(options: argparse.Namespace, count: int = 1) -> int:
-    """The first of `count` consecutive seeds: as given, or drawn."""
-    if options.seed is None:
-        return secrets.randbelow(MAX_SEED - count + 2)
-    if options.seed + count - 1 > MAX_SEED:
-        raise TextoError(
-            "--seed",
-            f"{options.seed} + {count - 1} is above {MAX_SEED}",
-            "choose a smaller seed, or fewer pictures",
-        )
-    return options.seed
+@dataclass(frozen=True)
+class Seeds:
+    """`count` consecutive seeds from `first` on, which was `drawn` or given."""
 
+    first: int
+    count: int = 1
+    drawn: bool = False
 
-def tell_seed(options: argparse.Namespace, seed: int) -> None:
-    """Tell on stderr which seed was drawn, if it was."""
-    if options.seed is None and not options.quiet:
-        complain(f"texto: seed {seed}")
+    @classmethod
+    def chosen(cls, given: int | None, count: int = 1) -> Seeds:
+        """From the `given` one on, or from a drawn one."""
+        if given is None:
+            return cls(secrets.randbelow(MAX_SEED - count + 2), count, drawn=True)
+        if given + count - 1 > MAX_SEED:
+            raise TextoError(
+                "--seed",
+                f"{given} + {count - 1} is above {MAX_SEED}",
+                "choose a smaller seed, or fewer pictures",
+            )
+        return cls(given, count)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.first, self.first + self.count))
+
+    def tell(self, *, quiet: bool) -> None:
+        """Tell on stderr which seed was drawn, if it was."""
+        if self.drawn and not quiet:
+            complain(f"texto: seed {self.first}")
 
 
 @contextlib.contextmanager
-def told_time(what: str, options: argparse.Namespace) -> Iterator[None]:
+def told_time(what: str, options: Options) -> Iterator[None]:
     """Tell on stderr how long the block took, with `-v`."""
     start = time.perf_counter()
     yield

@@ -2,37 +2,45 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ..core.errors import TextoError
 from ..core.types import Progress, Step
 from ..io.files import replacing
 from . import outputs, score_table, source
 from .console import progress_bar, say, say_json, write_bytes
+from .options import Options
 from .running import threads, told_time
+from .source import Reading
+from .values import written
+
+if TYPE_CHECKING:
+    from ..metrics import Column, Judge
 
 CSV = ".csv"
 _KINDS = {True: "grey", False: "in colour"}  # by whether there is one channel
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: Options) -> None:
     """Check everything, then score each picture and print the table."""
     from .. import metrics
 
     columns = metrics.chosen(_names(options.columns))
     path = _output(options)
-    exemplar = _opened("exemplar", options.source, options)
-    _check_results(options, exemplar, columns)
+    reading = Reading.of(options)
+    exemplar = _opened("exemplar", options.source, reading)
+    _check_results(options, reading, exemplar, columns)
     names = [column.name for column in columns]
     judge = metrics.Judge(exemplar, names, seed=options.seed, n_draws=options.draws)
     with (
         threads(deterministic=options.deterministic),
         progress_bar(quiet=options.quiet) as progress,
     ):
-        table = _scored(judge, options, progress)
+        table = _scored(judge, options, reading, progress)
     if path is not None:
         with replacing(path) as file:
             file.write(table.csv())
@@ -45,14 +53,15 @@ def run(options: argparse.Namespace) -> None:
             say(line)
 
 
-def _scored(judge: Any, options: argparse.Namespace, progress: Progress) -> score_table.ScoreTable:
+def _scored(
+    judge: Judge, options: Options, reading: Reading, progress: Progress
+) -> score_table.ScoreTable:
     total = len(options.results) + (not options.no_floor)
     rows = []
     for number, path in enumerate(options.results, 1):
         with told_time(f"score {path}", options):
-            pixels = _opened("result", path, options)
-            size = (pixels.shape[1], pixels.shape[0])
-            rows.append(score_table.Row(path, size, judge.scores(pixels)))
+            pixels = _opened("result", path, reading)
+            rows.append(score_table.Row(path, pixels.shape[:2], judge.scores(pixels)))
         progress(Step("score", 0, number, total))
     floor = None
     if not options.no_floor:
@@ -70,7 +79,7 @@ def _names(given: str | None) -> Sequence[str] | None:
     return [name.strip() for name in given.split(",") if name.strip()]
 
 
-def _output(options: argparse.Namespace) -> Path | None:
+def _output(options: Options) -> Path | None:
     """The CSV file to write, checked."""
     if options.output is None:
         return None
@@ -87,7 +96,9 @@ def _output(options: argparse.Namespace) -> Path | None:
     return path
 
 
-def _check_results(options: argparse.Namespace, exemplar: Any, columns: Sequence[Any]) -> None:
+def _check_results(
+    options: Options, reading: Reading, exemplar: np.ndarray, columns: Sequence[Column]
+) -> None:
     """Raise TextoError where a picture cannot be opened or compared, before anything is computed.
 
     A picture is opened again when it is scored: all of them need not fit in memory.
@@ -95,7 +106,7 @@ def _check_results(options: argparse.Namespace, exemplar: Any, columns: Sequence
     least = min((column.smallest for column in columns if column.absent() is None), default=1)
     _check_size(f"exemplar {options.source!r}", exemplar, least)
     for path in options.results:
-        pixels = _opened("result", path, options)
+        pixels = _opened("result", path, reading)
         _check_size(f"result {path!r}", pixels, least)
         if pixels.shape[2] != exemplar.shape[2]:
             raise TextoError(
@@ -106,20 +117,20 @@ def _check_results(options: argparse.Namespace, exemplar: Any, columns: Sequence
             )
 
 
-def _check_size(what: str, pixels: Any, least: int) -> None:
-    height, width = pixels.shape[:2]
-    if min(height, width) < least:
+def _check_size(what: str, pixels: np.ndarray, least: int) -> None:
+    shape = pixels.shape[:2]
+    if min(shape) < least:
         raise TextoError(
             what,
-            f"is {width}x{height}, and these scores need {least} pixels a side",
+            f"is {written(shape)}, and these scores need {least} pixels a side",
             "give a larger picture",
         )
 
 
-def _opened(kind: str, path: str, options: argparse.Namespace) -> Any:
+def _opened(kind: str, path: str, reading: Reading) -> np.ndarray:
     """The pixels (H, W, C) of the picture at `path`."""
     if source.is_model(path):
         raise TextoError(
             f"{kind} {path!r}", "is a model", "make a picture of it with 'texto synth'"
         )
-    return source.open_picture(path, alpha=options.alpha, max_pixels=options.max_pixels).pixels
+    return reading.open(path).pixels

@@ -6,9 +6,12 @@ import csv
 import dataclasses
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .console import one_line
+
+if TYPE_CHECKING:
+    from ..metrics import Column, Score
 
 FLOOR = "floor"
 _MARK = "*"
@@ -17,11 +20,11 @@ _DASH = "-"
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """The scores of one picture by column; `size` is (width, height)."""
+    """The scores of one picture of `shape` (height, width) by column."""
 
     path: str
-    size: tuple[int, int]
-    scores: Mapping[str, Any]
+    shape: tuple[int, int]
+    scores: Mapping[str, Score]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,9 +32,9 @@ class ScoreTable:
     """Pictures down, scores across; `floor` is None where it was not asked for."""
 
     exemplar: str
-    columns: Sequence[Any]
+    columns: Sequence[Column]
     rows: Sequence[Row]
-    floor: Mapping[str, Any] | None
+    floor: Mapping[str, Score] | None
     seed: int
     draws: int
 
@@ -46,7 +49,6 @@ class ScoreTable:
 
     def plain(self) -> dict[str, Any]:
         """What `--json` prints."""
-        floor = self.floor and {name: dataclasses.asdict(s) for name, s in self.floor.items()}
         return {
             "exemplar": self.exemplar,
             "seed": self.seed,
@@ -55,12 +57,12 @@ class ScoreTable:
                 {"name": column.name, "better": column.better, "help": column.help}
                 for column in self.columns
             ],
-            "floor": floor,
+            "floor": self.floor and _plain(self.floor),
             "results": [
                 {
                     "path": row.path,
-                    "size": list(row.size),
-                    "scores": {name: dataclasses.asdict(s) for name, s in row.scores.items()},
+                    "size": [*row.shape[::-1]],
+                    "scores": _plain(row.scores),
                 }
                 for row in self.rows
             ],
@@ -78,7 +80,7 @@ class ScoreTable:
         pairs = [word for name in names for word in (name, f"{name}_spread")]
         writer.writerow(["kind", "picture", "width", "height", *pairs])
         for row in self.rows:
-            writer.writerow(["result", row.path, *row.size, *_cells(row.scores, names)])
+            writer.writerow(["result", row.path, *row.shape[::-1], *_cells(row.scores, names)])
         if self.floor is not None:
             writer.writerow([FLOOR, self.exemplar, "", "", *_cells(self.floor, names)])
         return text.getvalue().encode("utf-8", "backslashreplace")
@@ -137,12 +139,16 @@ class ScoreTable:
         ]
 
 
-def _cells(scores: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+def _plain(scores: Mapping[str, Score]) -> dict[str, dict[str, Any]]:
+    return {name: dataclasses.asdict(score) for name, score in scores.items()}
+
+
+def _cells(scores: Mapping[str, Score], names: Sequence[str]) -> list[str]:
     values = [part for name in names for part in (scores[name].value, scores[name].spread)]
     return ["" if value is None else repr(value) for value in values]
 
 
-def _shown(column: Any, score: Any, best: bool) -> str:
+def _shown(column: Column, score: Score, best: bool) -> str:
     """A cell; a blank in place of the mark keeps the figures of a column in line."""
     if score.value is None:
         return f"{_DASH} "

@@ -2,50 +2,84 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import os
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..core import registry
-from ..core.contract import Method, Model
+import numpy as np
+
+from ..core.contract import Method, Model, Trains
 from ..core.errors import TextoError, TextoWarning
-from ..core.settings import parse_settings, settings_of
 from ..core.types import Progress
 from ..editing.maps import Stack, stack_of
 from ..io import model_files
-from ..io.records import is_base_name, is_seed
-from .options.common import DEFAULT_METHOD
+from ..io.images import MAX_PIXELS, Alpha, Picture, open_image
+from ..io.records import Record, is_base_name, is_seed
+from .options import Options
+from .wanted import Wanted, made_with
 
-# options that are settings of some methods, and what is true of those without
-_OPTIONS = {
-    "tileable": "makes no tileable pictures",
-    "device": "runs on the CPU only",
-    "weights": "has no network that needs weights",
-}
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """How pictures are opened: what is done with transparent ones, and how large they may be."""
+
+    alpha: Alpha = "refuse"
+    max_pixels: int = MAX_PIXELS
+
+    @classmethod
+    def of(cls, options: Options, repeated: Record | None = None) -> Reading:
+        """As `options` say, or else as it was for the picture to repeat."""
+        alpha = options.alpha or (repeated and repeated.alpha)
+        return cls(alpha or "refuse", options.max_pixels or MAX_PIXELS)
+
+    def open(self, path: str | os.PathLike) -> Picture:
+        """The picture at `path`; TextoError if it is none, or a model."""
+        if is_model(path):
+            what, remedy = f"exemplar {os.fspath(path)!r}", "give the picture, or use 'texto synth'"
+            raise TextoError(what, "is a model", remedy)
+        return open_image(path, alpha=self.alpha, max_pixels=self.max_pixels)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Source:
     """An opened exemplar or model with the method that will run on it.
 
-    `exemplar` : (H, W, C) float32 in [0, 1]. `model` is None where it has still to be fitted
-    with `fit_seed`. `names` : what a picture's record says about its origin. `stack` : the maps
-    that the exemplar is made of, None for one picture; `others` : the files of all but the first.
+    `exemplar` : (H, W, C) float32 in [0, 1], called `exemplar_name` where its file is known, and
+    read with `alpha` where it was read now. `model` is None where it has still to be fitted with
+    `fit_seed`. `stack` : the maps that the exemplar is made of, None for one picture; `others` :
+    the files of all but the first.
     """
 
     path: Path
     method: Method
-    exemplar: Any
+    exemplar: np.ndarray
+    exemplar_name: str | None
     bits: int
-    model: Model | None
     fit_seed: int | None
-    names: Mapping[str, Any]
+    alpha: Alpha | None = None
+    model: Model | None = None
+    model_hash: str | None = None
     stack: Stack | None = None
     others: Sequence[Path] = ()
+
+    @cached_property
+    def exemplar_hash(self) -> str:
+        """As records have it."""
+        return model_files.exemplar_hash(self.exemplar)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width) of the exemplar."""
+        return self.exemplar.shape[0], self.exemplar.shape[1]
+
+    @property
+    def channels(self) -> int:
+        """Those of the exemplar, and of what is made of it."""
+        return self.exemplar.shape[2]
 
     def fitted(self, progress: Progress) -> Model:
         """The model, fitted now if there is none."""
@@ -55,7 +89,7 @@ class Source:
 
     def made(
         self, model: Model, shape: tuple[int, int], seed: int, progress: Progress
-    ) -> Sequence[Any]:
+    ) -> Sequence[np.ndarray]:
         """What `model` makes of shape (height, width): one picture, or one for each map."""
         if self.stack is None:
             return [model.synthesize(shape, rng=seed, progress=progress)]
@@ -68,62 +102,52 @@ def is_model(path: str | os.PathLike) -> bool:
 
 
 def open_exemplar(
-    path: str | os.PathLike, options: argparse.Namespace, method: Method, fit_seed: int
+    path: str | os.PathLike, reading: Reading, method: Method, fit_seed: int
 ) -> Source:
     """The picture at `path`, to be fitted with `method`."""
-    picture = open_picture(path, alpha=options.alpha, max_pixels=options.max_pixels)
-    return opened_exemplar([path], picture.pixels, picture.bits, options, method, fit_seed)
+    return to_fit([path], reading.open(path), reading.alpha, method, fit_seed)
 
 
-def opened_exemplar(
+def to_fit(
     paths: Sequence[str | os.PathLike],
-    pixels: Any,
-    bits: int,
-    options: argparse.Namespace,
+    picture: Picture,
+    alpha: Alpha,
     method: Method,
     fit_seed: int,
     *,
     stack: Stack | None = None,
 ) -> Source:
-    """The `pixels` (H, W, C) of one picture, or of the `stack` of several, as a source."""
+    """The `picture` in one file, or the `stack` of those in several, as a source."""
     first, *others = map(Path, paths)
+    pixels = picture.pixels
     if (pixels == pixels[0, 0]).all():
         note = f"exemplar {os.fspath(paths[0])!r} has one colour only, and so will the texture"
         warnings.warn(note, TextoWarning, stacklevel=2)
-    names = {
-        "exemplar": first.name,
-        "exemplar_hash": model_files.exemplar_hash(pixels),
-        "alpha": options.alpha or "refuse",
-    }
-    return Source(first, method, pixels, bits, None, fit_seed, names, stack, others)
-
-
-def open_picture(path: str | os.PathLike, *, alpha: str | None, max_pixels: int | None) -> Any:
-    """`texto.io.images.open_image`, with the defaults of that function for what is None."""
-    from ..io.images import open_image
-
-    if is_model(path):
-        raise TextoError(
-            f"exemplar {os.fspath(path)!r}", "is a model", "give the picture, or use 'texto synth'"
-        )
-    given = {"alpha": alpha, "max_pixels": max_pixels}
-    return open_image(path, **{key: value for key, value in given.items() if value is not None})
+    return Source(
+        path=first,
+        method=method,
+        exemplar=pixels,
+        exemplar_name=first.name,
+        bits=picture.bits,
+        fit_seed=fit_seed,
+        alpha=alpha,
+        stack=stack,
+        others=others,
+    )
 
 
 def open_model(
     path: str | os.PathLike,
-    options: argparse.Namespace,
+    wanted: Wanted,
     repeated: Mapping[str, Any],
     *,
     maps: bool = False,
 ) -> Source:
-    """The model at `path`, with settings of the synthesis from `repeated` and then `options`.
+    """The model at `path`, with settings of the synthesis from `repeated` and then as `wanted`.
 
     `repeated` are the settings of a picture to repeat; those fixed at fitting stay the model's.
     A model of several maps is refused unless the caller knows what to do with `maps`.
     """
-    if options.method is not None:
-        raise TextoError("-m/--method", "a model has its method already", "leave it out")
     stack = stack_of(path)
     if stack is not None and not maps:
         raise TextoError(
@@ -131,120 +155,27 @@ def open_model(
             f"has {stack.channels} channels of {len(stack.maps)} maps, and this takes one picture",
             "give it to 'texto synth', or use it from Python",
         )
-    model = _changed(model_files.load(path), options, repeated)
+    model = wanted.changed(model_files.load(path), repeated)
     if stack is not None:
         stack.check_method(model.method)
     stored = model_files.inspect(path)
     exemplar, seed = (stored["notes"].get(key) for key in ("exemplar", "seed"))
-    names = {
-        "exemplar": exemplar if is_base_name(exemplar) else None,
-        "exemplar_hash": model_files.exemplar_hash(model.exemplar),
-        "model": Path(path).name,
-        "model_hash": stored["tensors_sha256"],
-    }
-    fit_seed = seed if is_seed(seed) else None
-    return Source(Path(path), model.method, model.exemplar, 8, model, fit_seed, names, stack)
+    return Source(
+        path=Path(path),
+        method=model.method,
+        exemplar=model.exemplar,
+        exemplar_name=exemplar if is_base_name(exemplar) else None,
+        bits=8,
+        fit_seed=seed if is_seed(seed) else None,
+        model=model,
+        model_hash=stored["tensors_sha256"],
+        stack=stack,
+    )
 
 
-def build_method(
-    options: argparse.Namespace, stored: tuple[str, Mapping[str, Any]] | None = None
-) -> Method:
-    """The method that `options` describe, on top of a picture's `stored` (name, settings)."""
-    name, settings = stored or (options.method or DEFAULT_METHOD, {})
-    if options.method not in (None, name):
-        raise TextoError("-m/--method", f"--from repeats with {name!r}", "leave one of them out")
-    cls = registry.method_class(name)
-    known = settings_of(cls)
-    for key in settings:
-        if key not in known:
-            raise TextoError(
-                f"setting {key!r}",
-                f"is stored, but {name!r} of this version does not have it",
-                "use the version of texto that 'texto info' names",
-            )
-    given = given_settings(cls, options)
-    kept = {key: known[key].check(value) for key, value in settings.items()}
-    return _on_its_device(cls(**{**_unless_given(kept, given), **given}))
-
-
-def made_with(method: Method, *, note: bool = False) -> dict[str, Any]:
-    """`model_files.made_with`; with `note`, random weights are told of."""
-    found = model_files.made_with(method)
-    if note and found.get("random_layers"):
-        warnings.warn(
-            f"random weights in the layers {found['random_layers']} of "
-            f"{registry.name_of(method)}: not a network as trained",
-            TextoWarning,
-            stacklevel=2,
-        )
-    return found
-
-
-def weights_of(origin: Source) -> Mapping[str, Any]:
+def weights_of(origin: Source) -> Mapping[str, str]:
     """`made_with` of what `origin` will run: of a trained model, what its file says."""
-    if origin.model is None or not hasattr(origin.method, "train"):
+    if origin.model is None or not isinstance(origin.method, Trains):
         return made_with(origin.method, note=origin.model is not None)
     notes = model_files.inspect(origin.path)["notes"]
     return {key: notes[key] for key in model_files.MADE_WITH if isinstance(notes.get(key), str)}
-
-
-def name_in_files(name: str, made: Mapping[str, Any]) -> str:
-    """The method's `name` as files are called: not like those of a trained network."""
-    return f"{name}-random" if made.get("random_layers") else name
-
-
-def _unless_given(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The `stored` settings of a picture that are not `given` anew, without paths."""
-    rest = {key: value for key, value in stored.items() if key not in given}
-    return model_files.without_paths(rest, "the picture")
-
-
-def given_settings(cls: type, options: argparse.Namespace) -> dict[str, Any]:
-    """Values for the fields of `cls` from `--set`, `--tileable`, `--device` and `--weights`."""
-    values = parse_settings(cls, options.settings)
-    known = settings_of(cls)
-    for key in _OPTIONS:
-        value = getattr(options, "network_weights" if key == "weights" else key, None)
-        if value is None:
-            continue
-        if key in values:
-            raise TextoError(f"--{key}", f"is given again by --set {key}", "give it once")
-        if key in known:
-            values[key] = known[key].check(value)
-        elif key != "device" or value not in ("auto", "cpu"):
-            raise TextoError(
-                f"--{key} {value}", f"this method {_OPTIONS[key]}", "see 'texto methods' for others"
-            )
-    return values
-
-
-def _changed(model: Model, options: argparse.Namespace, repeated: Mapping[str, Any]) -> Model:
-    """`model` with the settings of its synthesis replaced; TextoError for those of its fit."""
-    known = settings_of(model.method)
-    kept = {
-        key: known[key].check(value)
-        for key, value in repeated.items()
-        if key in known and _may_change(known[key])
-    }
-    given = given_settings(type(model.method), options)
-    for key in given:
-        if not _may_change(known[key]):
-            raise TextoError(
-                f"setting {key!r}", "is fixed when the model is fitted", "fit again, or leave it"
-            )
-    method = dataclasses.replace(model.method, **{**_unless_given(kept, given), **given})
-    return dataclasses.replace(model, method=_on_its_device(method))
-
-
-def _on_its_device(method: Method) -> Method:
-    """`method`; TextoError now, not after the fit, where its device is not here."""
-    named = getattr(method, "device", "auto") not in ("auto", "cpu")
-    if named and type(method).__module__.startswith("texto."):  # others may not run on FAISS
-        from ..patches.search import resolve_device
-
-        resolve_device(method.device)
-    return method
-
-
-def _may_change(setting: Any) -> bool:
-    return setting.stage == "synthesis" or setting.name == "device"

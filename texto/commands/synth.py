@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -11,33 +10,33 @@ from ..core.history import History, training_steps
 from ..core.types import Progress
 from . import curves, outputs
 from .console import progress_bar, say, say_json
-from .running import tell_seed, threads, told_time
+from .options import Options
+from .running import threads, told_time
 from .synth_plan import Job, planned
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: Options) -> None:
     """Check everything, then fit if need be and make the pictures."""
     if options.guide is not None or options.guide_weight is not None:
         from . import guided  # which is built on this module
 
         return guided.run(options)
     job = planned(options)
-    plan = job.records[0][0]
-    with threads(deterministic=plan.deterministic), progress_bar(quiet=options.quiet) as progress:
-        written = _made(job, options, progress)
-    tell_seed(options, plan.seed)
+    deterministic = job.records[0][0].deterministic
+    with threads(deterministic=deterministic), progress_bar(quiet=options.quiet) as progress:
+        entries = _made(job, options, progress)
+    job.seeds.tell(quiet=options.quiet)
     if options.json:
-        say_json({"outputs": written})
+        say_json({"outputs": entries})
 
 
-def _made(job: Job, options: argparse.Namespace, progress: Progress) -> list[Mapping[str, Any]]:
+def _made(job: Job, options: Options, progress: Progress) -> list[Mapping[str, Any]]:
     with told_time("fit", options):
         model = job.origin.fitted(progress)
-    written = []
+    entries: list[Mapping[str, Any]] = []
     for records, paths, plot in zip(job.records, job.paths, job.plots, strict=True):
         start, plan, history = time.perf_counter(), records[0], History(progress)
-        width, height = plan.size
-        images = job.origin.made(model, (height, width), plan.seed, history)
+        images = job.origin.made(model, plan.shape, plan.seed, history)
         for image, made, path in zip(images, records, paths, strict=True):
             text = {**made.text(), **history.text()}
             outputs.write_picture(image, path, bits=made.bits, text=text)
@@ -46,7 +45,7 @@ def _made(job: Job, options: argparse.Namespace, progress: Progress) -> list[Map
             curves.draw(steps, model.method, plan.seed, plot)
         seconds = round(time.perf_counter() - start, 3)
         for path in paths:
-            written.append({"path": str(path), "size": plan.size, "seed": plan.seed, "s": seconds})
+            entries.append({"path": str(path), "size": plan.size, "seed": plan.seed, "s": seconds})
             if path and not options.json:
                 say(str(path))
-    return written
+    return entries

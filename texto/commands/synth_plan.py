@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import itertools
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from .. import __version__
 from ..core import registry
@@ -16,8 +14,11 @@ from ..core.errors import TextoError, TextoWarning
 from ..io import model_files, records
 from ..io.records import Record
 from . import maps, outputs, source
-from .running import chosen_seed
-from .values import Size
+from .options import Options
+from .running import Seeds
+from .source import Source
+from .values import Size, written
+from .wanted import Wanted, name_in_files
 
 DEFAULT_SIZE = Size(scale=2.0)
 
@@ -29,45 +30,59 @@ class Job:
     Each picture has a record and a path for every file it becomes: one, or one for each map.
     """
 
-    origin: source.Source
+    origin: Source
+    seeds: Seeds
     records: Sequence[Sequence[Record]]
     paths: Sequence[Sequence[Path | None]]  # None is stdout
     plots: Sequence[Path | None]  # None is no curve
 
 
-def planned(options: argparse.Namespace) -> Job:
+def planned(options: Options) -> Job:
     """The job that `options` describe; TextoError where it could not be done."""
     repeated = records.read(options.repeat) if options.repeat else None
-    first = first_seed(options, repeated)
-    origin = opened(options, repeated, first)
-    size = _chosen_size(options, repeated, origin)
-    outputs.check_memory(*size, origin.exemplar.shape[2])
-    name, made = registry.name_of(origin.method), weights_of(origin, repeated)
-    stems, seeds = maps.stems_of(origin), range(first, first + options.num)
-    called = source.name_in_files(name, made)
-    paths = [[output(options, stem, called, size, seed) for stem in stems] for seed in seeds]
+    seeds = chosen_seeds(options, repeated)
+    origin = opened(options, repeated, seeds.first)
+    shape = _chosen_shape(options, repeated, origin)
+    outputs.check_memory(shape, origin.channels)
+    made = weights_of(origin, repeated)
+    called = name_in_files(registry.name_of(origin.method), made.get("random_layers"))
+    stems = maps.stems_of(origin)
+    paths = [[output(options, stem, called, shape, seed) for stem in stems] for seed in seeds]
     maps.check_names(options, paths[0])
     bits = checked_bits(options, repeated, origin, paths[0])
-    if options.plot and options.output == "-":
-        raise TextoError("--plot", "needs a file to go beside", "name a file or folder with -o")
-    outputs.check_stdout(options, options.num * len(stems))
-    inputs = [origin.path, *origin.others, *([options.repeat] if options.repeat else [])]
     plots = [plot_path(files[0]) if options.plot else None for files in paths]
-    written = [path for path in [*itertools.chain(*paths), *plots] if path]
-    outputs.check_outputs(written, inputs, force=options.force)
-    plan = Record(
-        method=name,
-        settings=model_files.stored_settings(origin.method),
-        size=size,
-        seed=first,
-        fit_seed=origin.fit_seed,
-        bits=bits[0],
-        deterministic=options.deterministic or bool(repeated and repeated.deterministic),
-        **origin.names,
-        **made,
-    )
+    inputs = [origin.path, *origin.others, *([options.repeat] if options.repeat else [])]
+    check_outputs(options, [*itertools.chain(*paths)], plots, inputs)
+    plan = record_of(origin, shape, seeds.first, bits[0], options, repeated)
+    plan = dataclasses.replace(plan, fit_seed=origin.fit_seed).looking_through(made)
     plans = [dataclasses.replace(plan, seed=seed) for seed in seeds]
-    return Job(origin, [maps.record_of(each, origin.stack, bits) for each in plans], paths, plots)
+    files = [maps.record_of(each, origin.stack, bits) for each in plans]
+    return Job(origin, seeds, files, paths, plots)
+
+
+def record_of(
+    origin: Source,
+    shape: tuple[int, int],
+    seed: int,
+    bits: int,
+    options: Options,
+    repeated: Record | None,
+) -> Record:
+    """What is known of a picture of `shape` made from `origin`, but for its weights."""
+    return Record(
+        version=__version__,
+        method=registry.name_of(origin.method),
+        settings=model_files.stored_settings(origin.method),
+        shape=shape,
+        seed=seed,
+        bits=bits,
+        deterministic=options.deterministic or bool(repeated and repeated.deterministic),
+        alpha=origin.alpha,
+        exemplar=origin.exemplar_name,
+        exemplar_hash=origin.exemplar_hash,
+        model=origin.path.name if origin.model is not None else None,
+        model_hash=origin.model_hash,
+    )
 
 
 def plot_path(path: Path | None) -> Path | None:
@@ -75,7 +90,21 @@ def plot_path(path: Path | None) -> Path | None:
     return path and path.with_name(f"{path.stem}_loss.png")
 
 
-def opened(options: argparse.Namespace, repeated: Record | None, seed: int) -> source.Source:
+def check_outputs(
+    options: Options,
+    paths: Sequence[Path | None],
+    plots: Sequence[Path | None],
+    inputs: Sequence[str | Path],
+) -> None:
+    """Raise TextoError where a picture or a curve could not be written later."""
+    if options.plot and options.output == "-":
+        raise TextoError("--plot", "needs a file to go beside", "name a file or folder with -o")
+    outputs.check_stdout(options, len(paths))
+    files = [path for path in [*paths, *plots] if path]
+    outputs.check_outputs(files, inputs, force=options.force)
+
+
+def opened(options: Options, repeated: Record | None, seed: int) -> Source:
     """The exemplar or model that the options name, or that the picture to repeat was made from."""
     path = options.source
     if path is None:
@@ -83,22 +112,13 @@ def opened(options: argparse.Namespace, repeated: Record | None, seed: int) -> s
             raise TextoError("EXEMPLAR|MODEL", "is missing", "name a picture or a model")
         path = records.find_source(repeated, options.repeat)
     if repeated is not None:
-        options.alpha = options.alpha or repeated.alpha
         _note_version(repeated)
     if source.is_model(path):
-        maps.refuse_for_models(options)
-        settings = repeated.settings if repeated else {}
-        origin = source.open_model(path, options, settings, maps=True)
-        if repeated and registry.name_of(origin.method) != repeated.method:
-            raise TextoError(
-                f"model {str(path)!r}",
-                f"is not a {repeated.method!r} model, as --from needs",
-                "give the model that the picture was made from",
-            )
+        origin = _opened_model(path, options, repeated)
     else:
         stored = (repeated.method, repeated.settings) if repeated else None
         fit_seed = _fit_seed(repeated, seed)
-        method = source.build_method(options, stored)
+        method = Wanted.of(options).method(stored)
         origin = maps.open_exemplar(path, options, method, fit_seed, repeated)
     if repeated and not _same_origin(origin, repeated):
         warnings.warn(
@@ -109,32 +129,44 @@ def opened(options: argparse.Namespace, repeated: Record | None, seed: int) -> s
     return origin
 
 
-def weights_of(origin: source.Source, repeated: Record | None) -> Mapping[str, Any]:
+def _opened_model(path: str | Path, options: Options, repeated: Record | None) -> Source:
+    maps.refuse_for_models(options)
+    settings = repeated.settings if repeated else {}
+    origin = source.open_model(path, Wanted.of(options), settings, maps=True)
+    if repeated and registry.name_of(origin.method) != repeated.method:
+        raise TextoError(
+            f"model {str(path)!r}",
+            f"is not a {repeated.method!r} model, as --from needs",
+            "give the model that the picture was made from",
+        )
+    return origin
+
+
+def weights_of(origin: Source, repeated: Record | None) -> Mapping[str, str]:
     """What a record says about the network's weights; TextoError where they are missing."""
     made = source.weights_of(origin)
-    before = {key: getattr(repeated, key, None) for key in model_files.MADE_WITH}
-    if any(before.values()) and before != {key: made.get(key) for key in before}:
+    if repeated and repeated.network_weights and repeated.looking_through(made) != repeated:
         warnings.warn(
             f"the weights {made.get('network_weights')!r} are not those of the picture, "
-            f"{before['network_weights']!r}: the result will be another",
+            f"{repeated.network_weights!r}: the result will be another",
             TextoWarning,
             stacklevel=2,
         )
     return made
 
 
-def _same_origin(origin: source.Source, repeated: Record) -> bool:
+def _same_origin(origin: Source, repeated: Record) -> bool:
     """Whether `origin` gives the model that the picture to repeat was made from."""
     if origin.stack and repeated.layout:  # weights may be others, as settings may
         hashes = [[each.sha256 for each in stack.maps] for stack in (origin.stack, repeated.layout)]
         if hashes[0] != hashes[1]:
             return False
-    elif origin.names["exemplar_hash"] != repeated.exemplar_hash:
+    elif origin.exemplar_hash != repeated.exemplar_hash:
         return False
     if origin.model is None:
         return True
     if repeated.model_hash:
-        return origin.names["model_hash"] == repeated.model_hash
+        return origin.model_hash == repeated.model_hash
     return origin.fit_seed == repeated.fit_seed
 
 
@@ -160,32 +192,25 @@ def _note_version(repeated: Record) -> None:
         )
 
 
-def first_seed(options: argparse.Namespace, repeated: Record | None) -> int:
-    """The seed of the first picture: as given, as stored, or drawn."""
-    if repeated is not None and options.seed is None:
-        options.seed = repeated.seed
-    return chosen_seed(options, options.num)
+def chosen_seeds(options: Options, repeated: Record | None) -> Seeds:
+    """The seeds of the pictures: from the one given on, or the one stored, or a drawn one."""
+    given = repeated.seed if repeated is not None and options.seed is None else options.seed
+    return Seeds.chosen(given, options.num)
 
 
-def _chosen_size(
-    options: argparse.Namespace, repeated: Record | None, origin: source.Source
-) -> tuple[int, int]:
+def _chosen_shape(options: Options, repeated: Record | None, origin: Source) -> tuple[int, int]:
     if options.size is None and repeated is not None:
-        return repeated.size
-    height, width, _ = origin.exemplar.shape
-    return (options.size or DEFAULT_SIZE).of((width, height))
+        return repeated.shape
+    return (options.size or DEFAULT_SIZE).of(origin.shape)
 
 
 def checked_bits(
-    options: argparse.Namespace,
-    repeated: Record | None,
-    origin: source.Source,
-    paths: Sequence[Path | None],
+    options: Options, repeated: Record | None, origin: Source, paths: Sequence[Path | None]
 ) -> list[int]:
     """The bits of each file that a picture becomes; TextoError where its format lacks them."""
     if origin.stack is None:
         bits = [_chosen_bits(options, repeated, origin, paths[0])]
-        outputs.check_format(paths[0], bits[0], origin.exemplar.shape[2])
+        outputs.check_format(paths[0], bits[0], origin.channels)
         return bits
     bits = maps.chosen_bits(options.bits, repeated, origin.stack, paths)
     for path, depth, each in zip(paths, bits, origin.stack.maps, strict=True):
@@ -194,7 +219,7 @@ def checked_bits(
 
 
 def _chosen_bits(
-    options: argparse.Namespace, repeated: Record | None, origin: source.Source, path: Path | None
+    options: Options, repeated: Record | None, origin: Source, path: Path | None
 ) -> int:
     if options.bits is not None:
         return options.bits
@@ -205,19 +230,10 @@ def _chosen_bits(
 
 
 def output(
-    options: argparse.Namespace,
-    stem: str,
-    method: str,
-    size: tuple[int, int],
-    seed: int,
+    options: Options, stem: str, method: str, shape: tuple[int, int], seed: int
 ) -> Path | None:
     """The file of a picture, named as `-o` or the default say; None: stdout."""
     if options.output == "-":
         return None
-    fields = {
-        "stem": stem,
-        "method": method,
-        "size": f"{size[0]}x{size[1]}",
-        "seed": seed,
-    }
+    fields = {"stem": stem, "method": method, "size": written(shape), "seed": seed}
     return outputs.output_path(options.output, outputs.DEFAULT_PICTURE, fields)

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ..core import registry
 from ..core.contract import Inpaints
 from ..core.errors import TextoError
 from ..core.history import History
 from ..core.types import Progress
-from ..io import records
-from . import editing, outputs, powers, source
+from ..editing.tiling import band_width, bands, seam, tile
+from ..io.images import Picture
+from ..io.records import Record
+from . import editing, outputs, powers
 from .console import complain, progress_bar, say, say_json
-from .running import chosen_seed, tell_seed, threads, told_time
+from .options import Options
+from .running import Seeds, threads, told_time
+from .source import Reading
+from .wanted import Wanted
 
 DEFAULT_NAME = "{stem}_{method}_tile_s{seed}"
 STRIPS = "strips"  # instead of a method's name where none is asked for
@@ -28,23 +33,21 @@ STRIPS = "strips"  # instead of a method's name where none is asked for
 class Job:
     """Everything about a run that is known before it.
 
-    pixels : (H, W, C) float32 in [0, 1]. `fields` are those of the record that all pictures
-    share; a path of None is stdout.
+    pixels : (H, W, C) float32 in [0, 1]. `axis` and `width` of the bands. `plan` : what the
+    records of all pictures share; a path of None is stdout.
     """
 
     method: Inpaints | None
-    pixels: Any
-    bits: int
+    pixels: np.ndarray
     axis: str
     width: int
-    fields: Mapping[str, Any]
+    seeds: Seeds
+    plan: Record
     paths: Mapping[int, Path | None]  # by seed
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: Options) -> None:
     """Check everything, then make the picture seamless, once for each seed."""
-    from ..editing.tiling import bands
-
     job = _planned(options)
     share = float(bands(job.pixels.shape, job.axis, job.width).mean())
     if not options.quiet:
@@ -55,10 +58,10 @@ def run(options: argparse.Namespace) -> None:
         progress_bar(quiet=options.quiet) as progress,
         editing.told_memory(),
     ):
-        written = [_made(job, seed, options, progress) for seed in job.paths]
-    tell_seed(options, min(job.paths))
+        entries = [_made(job, seed, options, progress) for seed in job.seeds]
+    job.seeds.tell(quiet=options.quiet)
     if options.json:
-        say_json({"outputs": written, "width": job.width})
+        say_json({"outputs": entries, "width": job.width})
 
 
 def preview_of(path: Path) -> Path:
@@ -66,27 +69,25 @@ def preview_of(path: Path) -> Path:
     return path.with_name(f"{path.stem}_2x2.png")
 
 
-def _planned(options: argparse.Namespace) -> Job:
-    from ..editing.tiling import band_width
-
-    first = chosen_seed(options, options.num)
+def _planned(options: Options) -> Job:
+    seeds = Seeds.chosen(options.seed, options.num)
     name, method = _method(options)
-    picture = editing.opened(options.source, options)
+    picture = Reading.of(options).open(options.source)
     width = band_width(picture.pixels.shape, options.axis, options.width)
-    fields = {
-        **editing.record_fields("tile", options, (name, method), picture),
-        "axis": options.axis,
-        "width": width,
-    }
-    paths = editing.paths(options, DEFAULT_NAME, fields, first)
+    plan = dataclasses.replace(
+        editing.record_of("tile", options, name, method, picture, seeds.first),
+        axis=options.axis,
+        width=width,
+    )
+    paths = editing.paths(options, DEFAULT_NAME, plan, seeds)
     _check_outputs(options, list(paths.values()), picture)
-    return Job(method, picture.pixels, picture.bits, options.axis, width, fields, paths)
+    return Job(method, picture.pixels, options.axis, width, seeds, plan, paths)
 
 
-def _method(options: argparse.Namespace) -> tuple[str, Inpaints | None]:
+def _method(options: Options) -> tuple[str, Inpaints | None]:
     """The name and the method that fills the bands; None: strips of the picture cover them."""
     if options.method not in (None, STRIPS):
-        method = powers.require(source.build_method(options), "inpaint", "fills no bands")
+        method = powers.require(Wanted.of(options).method(), Inpaints, "fills no bands")
         return registry.name_of(method), method
     if options.settings:
         raise TextoError("--set", "strips have no settings", "name a method with -m, or leave it")
@@ -97,7 +98,7 @@ def _method(options: argparse.Namespace) -> tuple[str, Inpaints | None]:
     return STRIPS, None
 
 
-def _check_outputs(options: argparse.Namespace, paths: list[Path | None], picture: Any) -> None:
+def _check_outputs(options: Options, paths: list[Path | None], picture: Picture) -> None:
     """Raise TextoError where an output could not be written, or could not keep the pixels."""
     outputs.check_stdout(options, options.num)
     editing.check_keeps(paths[0], picture)
@@ -109,27 +110,22 @@ def _check_outputs(options: argparse.Namespace, paths: list[Path | None], pictur
     outputs.check_outputs(files, [options.source], force=options.force)
 
 
-def _made(
-    job: Job, seed: int, options: argparse.Namespace, progress: Progress
-) -> Mapping[str, Any]:
-    from ..editing.tiling import seam, tile
-
+def _made(job: Job, seed: int, options: Options, progress: Progress) -> Mapping[str, Any]:
     start = time.perf_counter()
     history = History(progress)
     with told_time("tile", options):
         image = tile(
             job.pixels, job.method, axis=job.axis, width=job.width, rng=seed, progress=history
         )
-    text = {records.KEY: json.dumps({**job.fields, "seed": seed}, sort_keys=True)}
-    path = job.paths[seed]
-    outputs.write_picture(image, path, bits=job.bits, text={**text, **history.text()})
-    entry = {"path": str(path), "size": job.fields["size"], "seed": seed}
-    if options.check:
-        entry["check"] = str(_write_preview(job, image, path, seed))
+    record, path = dataclasses.replace(job.plan, seed=seed), job.paths[seed]
+    outputs.write_picture(image, path, bits=record.bits, text={**record.text(), **history.text()})
+    entry: dict[str, Any] = {"path": str(path), "size": record.size, "seed": seed}
+    if path and options.check:
+        _write_preview(record, image, preview_of(path))
+        entry["check"] = str(preview_of(path))
     if path and not options.json:
-        for written in (entry["path"], entry.get("check")):
-            if written:
-                say(written)
+        for written in filter(None, (entry["path"], entry.get("check"))):
+            say(written)
     before = {name: round(seam(job.pixels, name), 4) for name in job.axis}
     after = {name: round(seam(image, name), 4) for name in job.axis}
     if options.verbose:
@@ -140,13 +136,9 @@ def _made(
     return {**entry, "changed": changed, "seam_before": before, "seam": after, "s": seconds}
 
 
-def _write_preview(job: Job, image: Any, path: Path, seed: int) -> Path:
+def _write_preview(record: Record, image: np.ndarray, path: Path) -> None:
     """Write `image` (H, W, C) 2 x 2 times as a PNG, at its depth but for 16 bits at most."""
-    import numpy as np
-
-    width, height = job.fields["size"]
-    fields = {**job.fields, "seed": seed, "size": [2 * width, 2 * height], "preview": "2x2"}
-    text = {records.KEY: json.dumps(fields, sort_keys=True)}
-    preview = preview_of(path)
-    outputs.write_picture(np.tile(image, (2, 2, 1)), preview, bits=min(16, job.bits), text=text)
-    return preview
+    height, width = record.shape
+    twice = dataclasses.replace(record, shape=(2 * height, 2 * width), preview="2x2")
+    bits = min(16, record.bits)
+    outputs.write_picture(np.tile(image, (2, 2, 1)), path, bits=bits, text=twice.text())

@@ -2,89 +2,115 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
+import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..core import processes, registry
-from ..core.contract import Model
+from ..core.contract import Method, Model, Trains, TrainsTogether
 from ..core.errors import TextoError, TextoWarning
 from ..core.types import Progress
 from ..io import checkpoints
 from ..io.files import check_writable
 from ..io.records import is_seed
 from . import outputs, powers
-from .running import chosen_seed
+from .options import Options
+from .running import Seeds
 from .signals import Interrupted
+from .source import Source
 
 _POWER = "trains no network, so there is nothing to keep on its way"
 
 
-def seed_of(options: argparse.Namespace) -> int:
-    """The seed: as given, that of the training to resume, or drawn.
+@dataclass(frozen=True)
+class Kept:
+    """What is kept: a `checkpoint` `every` so many steps, gone on with to `resume`, a `preview`."""
 
-    TextoError for options that do not go together, and where the checkpoint is damaged.
-    """
-    for name in ("resume", "every"):
-        if getattr(options, name) and options.checkpoint is None:
-            raise TextoError(f"--{name}", "goes with --checkpoint only", "name the file with it")
-    if options.resume and os.path.lexists(options.checkpoint):
-        run = checkpoints.read_about(options.checkpoint).get("run")
-        stored = run.get("seed") if isinstance(run, dict) else None
-        if options.seed is None and is_seed(stored):
-            options.seed = stored
-    return chosen_seed(options)
+    checkpoint: str | None
+    every: int | None
+    resume: bool
+    preview: str | None
+
+    @classmethod
+    def of(cls, options: Options) -> Kept:
+        """What `options` ask for; TextoError where they do not go together."""
+        for name, given in (("resume", options.resume), ("every", options.every)):
+            if given and options.checkpoint is None:
+                what, remedy = f"--{name}", "name the file with it"
+                raise TextoError(what, "goes with --checkpoint only", remedy)
+        return cls(options.checkpoint, options.every, options.resume, options.preview)
+
+    @property
+    def files(self) -> list[Path]:
+        """The files to write."""
+        return [Path(each) for each in (self.checkpoint, self.preview) if each is not None]
+
+    def seeds(self, given: int | None) -> Seeds:
+        """The seed: as `given`, that of the training to resume, or drawn.
+
+        TextoError where the checkpoint is damaged.
+        """
+        if self.resume and self.checkpoint and os.path.lexists(self.checkpoint):
+            run = checkpoints.read_about(self.checkpoint).get("run")
+            stored = run.get("seed") if isinstance(run, dict) else None
+            if given is None and is_seed(stored):
+                given = stored
+        return Seeds.chosen(given)
+
+    def check(self, origin: Source, others: list[Path], *, force: bool) -> None:
+        """TextoError where a file could not be written; `others` are written or read too."""
+        _check_processes(origin.method)
+        if self.files:
+            powers.require(origin.method, Trains, _POWER)
+        taken = {os.path.realpath(each) for each in others}
+        for path in self.files:
+            real = os.path.realpath(path)
+            if real in taken:
+                raise TextoError(f"output {str(path)!r}", "has two uses", "choose another name")
+            taken.add(real)
+            check_writable(path, force=force or self.resume)
+        if self.preview is not None:
+            outputs.check_format(Path(self.preview), 8, origin.channels)
+
+    def fitted(self, origin: Source, seed: int, progress: Progress) -> Model:
+        """The model of the exemplar of `origin`, trained with what is to be kept."""
+        if not self.files:
+            return origin.method.fit(origin.exemplar, rng=seed, progress=progress)
+        method = powers.require(origin.method, Trains, _POWER)
+        more: dict[str, Any] = {"every": self.every} if self.every else {}
+        self._begin()
+        with _told_how_to_resume(self.checkpoint):
+            return method.train(
+                origin.exemplar,
+                rng=seed,
+                progress=progress,
+                checkpoint=self.checkpoint,
+                preview=self.preview,
+                **more,
+            )
+
+    def _begin(self) -> None:
+        """Remove a checkpoint that --force gives up; note one to resume that is not there."""
+        if self.checkpoint is None or processes.rank() > 0:
+            return
+        there = os.path.lexists(self.checkpoint)
+        if there and not self.resume:
+            os.unlink(self.checkpoint)
+        elif self.resume and not there:
+            note = f"there is no checkpoint {self.checkpoint!r} yet: the training starts anew"
+            warnings.warn(note, TextoWarning, stacklevel=3)
 
 
-def check(options: argparse.Namespace, method: Any, channels: int, others: list[Path]) -> None:
-    """TextoError where the files that `options` name could not be written; `others` are too."""
-    if processes.count() > 1 and not getattr(method, "trains_together", False):
+def _check_processes(method: Method) -> None:
+    """TextoError where several processes were started for a method that runs in one."""
+    together = isinstance(method, TrainsTogether) and method.trains_together
+    if processes.count() > 1 and not together:
         name, several = registry.name_of(method), f"started {processes.count()} processes"
         raise TextoError("torchrun", f"{several}, and {name} runs in one", "start texto without it")
-    kept = [Path(each) for each in (options.checkpoint, options.preview) if each is not None]
-    if kept:
-        powers.require(method, "train", _POWER)
-    taken = {os.path.realpath(each): each for each in others}
-    for path in kept:
-        real = os.path.realpath(path)
-        if real in taken:
-            raise TextoError(f"output {str(path)!r}", "has two uses", "choose another name")
-        taken[real] = path
-        check_writable(path, force=options.force or options.resume)
-    if options.preview is not None:
-        outputs.check_format(Path(options.preview), 8, channels)
-
-
-def fitted(
-    options: argparse.Namespace, method: Any, exemplar: Any, seed: int, progress: Progress
-) -> Model:
-    """The model of `exemplar`, trained with what `options` ask to keep."""
-    if options.checkpoint is None and options.preview is None:
-        return method.fit(exemplar, rng=seed, progress=progress)
-    kept = {"checkpoint": options.checkpoint, "preview": options.preview}
-    if options.every:
-        kept["every"] = options.every
-    if options.checkpoint is not None:
-        _begin(options)
-    with _told_how_to_resume(options.checkpoint):
-        return method.train(exemplar, rng=seed, progress=progress, **kept)
-
-
-def _begin(options: argparse.Namespace) -> None:
-    """Remove a checkpoint that --force gives up; note one to resume that is not there."""
-    there = os.path.lexists(options.checkpoint)
-    if processes.rank() > 0:
-        return
-    if there and not options.resume:
-        os.unlink(options.checkpoint)
-    elif options.resume and not there:
-        import warnings
-
-        note = f"there is no checkpoint {options.checkpoint!r} yet: the training starts anew"
-        warnings.warn(note, TextoWarning, stacklevel=3)
 
 
 @contextlib.contextmanager

@@ -35,10 +35,9 @@ class Integer:
 
 @dataclass(frozen=True)
 class Size:
-    """A picture size: `width` x `height` pixels, or `scale` times the exemplar's."""
+    """A picture's `shape` (height, width) in pixels, or `scale` times the exemplar's."""
 
-    width: int = 0
-    height: int = 0
+    shape: tuple[int, int] = (0, 0)
     scale: float = 0.0
 
     @classmethod
@@ -48,10 +47,10 @@ class Size:
         sides = re.fullmatch(rf"({digits})(?:[xX]({digits}))?", text)
         scale = re.fullmatch(rf"({digits}(?:\.{digits})?)[xX]", text)
         if sides:
-            size = cls(width=int(sides[1]), height=int(sides[2] or sides[1]))
+            size = cls((int(sides[2] or sides[1]), int(sides[1])))
         else:
             size = cls(scale=float(scale[1]) if scale else 0.0)
-        if not 0 < size.scale <= _MAX_SCALE and min(size.width, size.height) < 1:
+        if not 0 < size.scale <= _MAX_SCALE and min(size.shape) < 1:
             raise argparse.ArgumentTypeError(
                 f"got {text!r}; give width x height such as 640x480, one number, "
                 f"or a multiple such as 2x, {_MAX_SCALE}x at most"
@@ -59,10 +58,16 @@ class Size:
         return size
 
     def of(self, exemplar: tuple[int, int]) -> tuple[int, int]:
-        """(width, height) for an exemplar of (width, height), at least one pixel each."""
+        """(height, width) for an exemplar of (height, width), at least one pixel each."""
         if not self.scale:
-            return self.width, self.height
-        return tuple(max(1, round(self.scale * side)) for side in exemplar)
+            return self.shape
+        height, width = (max(1, round(self.scale * side)) for side in exemplar)
+        return height, width
+
+
+def written(shape: tuple[int, int]) -> str:
+    """`shape` (height, width) as width x height, the form in which users read and write it."""
+    return f"{shape[1]}x{shape[0]}"
 
 
 def device(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
@@ -10,12 +9,13 @@ from typing import Any
 
 from ..core.errors import TextoError
 from .console import one_line, progress_bar, say, say_json
+from .options import Options
 
 _MODULE = "neural.runtime.weights"  # by its name only: texto imports nothing of neural
 _USUAL = ("vgg19", "inception_v3")  # the others serve special scores
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: Options) -> None:
     """List the weights, print their paths, or download what is missing."""
     neural = _neural()
     if options.action == "list":
@@ -38,7 +38,7 @@ def _neural() -> ModuleType:
     return import_module(_MODULE)
 
 
-def _list(neural: ModuleType, options: argparse.Namespace) -> None:
+def _list(neural: ModuleType, options: Options) -> None:
     names = [neural.network(name).name for name in dict.fromkeys(options.networks)]
     names = names or list(neural.NETWORKS)
     found = [_entry(neural, name) for name in names]
@@ -84,8 +84,6 @@ def _entry(neural: ModuleType, name: str) -> dict[str, Any]:
     }
 
 
-def _downloaded(
-    neural: ModuleType, names: list[str], options: argparse.Namespace
-) -> dict[str, str]:
+def _downloaded(neural: ModuleType, names: list[str], options: Options) -> dict[str, str]:
     with progress_bar(quiet=options.quiet) as progress:
         return {name: str(neural.download(name, progress=progress)) for name in names}

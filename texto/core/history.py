@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-from .contract import Model
+from .contract import KeepsLosses, Model
 from .types import Progress, Step, silent
 
 KEY = "texto-loss"
@@ -37,8 +37,7 @@ class History:
 
 def training_steps(model: Model) -> list[Step]:
     """The steps of the training of `model`, with their losses; [] where it keeps none."""
-    losses = getattr(model, "losses", None)
-    if losses is None:
+    if not isinstance(model, KeepsLosses):
         return []
-    total = len(losses)
-    return [Step("train", 0, number, total, float(x)) for number, x in enumerate(losses, 1)]
+    total = len(model.losses)
+    return [Step("train", 0, number, total, float(x)) for number, x in enumerate(model.losses, 1)]

@@ -36,7 +36,8 @@ class Setting:
     """One hyper-parameter: its name, type, default, range, help and the stage that reads it.
 
     `automatic` : None stands for a value that follows from the exemplar, see `Adapts`. `older` :
-    what files hold that were written before this setting existed.
+    what files hold that were written before this setting existed. `of_search` : it names the
+    device of the neighbour search.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Setting:
     stage: Literal["fit", "synthesis"]
     automatic: bool
     older: Any
+    of_search: bool
 
     @property
     def range(self) -> str:
@@ -119,6 +121,7 @@ def setting(
     stage: Literal["fit", "synthesis"] = "fit",
     automatic: bool = False,
     older: Any = ALWAYS,
+    of_search: bool = False,
 ) -> Any:
     """A dataclass field for a hyper-parameter.
 
@@ -128,7 +131,7 @@ def setting(
     value with which the method does what it did before.
     """
     metadata = {"help": help, "low": low, "high": high, "choices": choices, "stage": stage}
-    metadata |= {"automatic": automatic, "older": older}
+    metadata |= {"automatic": automatic, "older": older, "of_search": of_search}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -155,7 +158,10 @@ def finish_setting(default: str = "none") -> Any:
 def device_setting() -> Any:
     """The setting `device` of every method that searches neighbours."""
     return setting(
-        "auto", "where neighbours are searched: auto, cpu, cuda or cuda:i", stage="synthesis"
+        "auto",
+        "where neighbours are searched: auto, cpu, cuda or cuda:i",
+        stage="synthesis",
+        of_search=True,
     )
 
 

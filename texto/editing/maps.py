@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..core.contract import Method, Model
+from ..core.contract import Finishes, Method, Model, Starts, Tiles
 from ..core.errors import TextoError
-from ..core.settings import PERIODIC
+from ..core.settings import PERIODIC, replaced
 from ..core.types import Progress, Rng, as_image, generator, silent
 from ..io import model_files
 from ..io.maps import Layout, Map, layout_in, nonsense
@@ -41,24 +41,25 @@ class Stack(Layout):
         `check_method` does.
         """
         self.check_method(model.method)
-        sliced = getattr(model.method, "finish", None) == "sliced"
+        method = model.method
+        sliced = isinstance(method, Finishes) and method.finish == "sliced"
         if not sliced or self.even:
             return self.split(model.synthesize(shape, rng=rng, progress=progress))
         rng = generator(rng)
-        bare = dataclasses.replace(model, method=dataclasses.replace(model.method, finish="none"))
+        bare = replaced(model, method=replaced(method, finish="none"))
         made = bare.synthesize(shape, rng=rng, progress=progress) / self.scales
         finished = finish(
             np.clip(made, 0, 1, out=made),
             model.exemplar / self.scales,
             rng=rng,
-            periodic=PERIODIC[getattr(model.method, "tileable", "none")],
+            periodic=PERIODIC[method.tileable if isinstance(method, Tiles) else "none"],
             progress=progress,
         )
         return self.parts(finished)
 
     def check_method(self, method: Method) -> None:
         """Raise TextoError where `method` starts from noise and maps are scaled down."""
-        if getattr(method, "start", None) == "noise" and not self.even:
+        if isinstance(method, Starts) and method.start == "noise" and not self.even:
             raise TextoError(
                 "start",
                 "is noise, which is as strong in maps of small weight as in the others",

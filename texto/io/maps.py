@@ -99,7 +99,7 @@ class Layout:
 
 def layout_in(notes: Mapping[str, Any], what: str) -> Layout | None:
     """The layout that the `notes` of the model `what` tell of, None where they tell of none."""
-    maps = []
+    maps: list[Map] = []
     while any(key.startswith(f"map{len(maps) + 1}.") for key in notes):
         prefix = f"map{len(maps) + 1}."
         fields = {
