@@ -46,7 +46,7 @@ dense.step()
 """
 NETWORK = """
 import sys, warnings, numpy as np, torch, texto
-from neural.steps.synthesis import Work
+from neural.steps.work import Work
 from neural.steps.descent import optimise
 from texto.core.threads import single_blas
 warnings.simplefilter("ignore")
@@ -56,7 +56,7 @@ exemplar, rng = texto.read_image(sys.argv[1]), np.random.default_rng(0)
 loss = method.loss(Work(exemplar, exemplar.shape, 0, (side, side), device, rng))
 picture = torch.tensor(rng.random((1, 3, side, side), dtype=np.float32), device=device)
 def outer(count):
-    optimise(picture, loss, n_iter=count, rng=rng, n_iter_dual=method.chosen("n_iter_dual")).cpu()
+    optimise(picture, loss, n_iter=count, rng=rng, n_iter_dual=method.n_iter_dual).cpu()
 def bare(count):
     network = max(loss.terms, key=lambda term: "level0" not in term[1].layers)[1].features
     for _ in range(count):

@@ -9,13 +9,12 @@ STEPS = 10
 OURS = """
 import sys, warnings, numpy as np
 import texto
-from neural import painters
 warnings.simplefilter("ignore")
 exemplar, steps = texto.read_image(sys.argv[1]), int(sys.argv[3])
-method = texto.method("gotex-patch-net", device=sys.argv[2])
+method = texto.method("gotex-patch-net").adapted(exemplar)
 rng = np.random.default_rng(0)
-task = painters.task_of(method, exemplar, sys.argv[2], rng)
-half = method.chosen("n_iter") // 2  # from there on all levels take part
+task = method.task(exemplar, method.network(exemplar, rng).to(sys.argv[2]), rng)
+half = method.n_iter // 2  # from there on all levels take part
 task.step(half)
 start = time.perf_counter()
 for number in range(half + 1, half + 1 + steps):
@@ -45,7 +44,7 @@ def training() -> None:
     """`gotex-patch-net` on a 256 x 256 exemplar: one iteration with all levels, as by default."""
     import texto
 
-    width = texto.method("gotex-patch-net").chosen("width")
+    width = texto.method("gotex-patch-net").width
     print(f"gotex-patch-net: one iteration on 256 x 256, a generator of width {width}")
     dense, memory = apart(DENSE, EXEMPLAR, ROOT / "benchmarks", width)
     line("dense formulation (baseline)", dense, f"peak {memory:.2f} GB")

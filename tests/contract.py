@@ -22,11 +22,6 @@ from texto.core.errors import TextoError
 from texto.core.settings import settings_of
 from texto.core.types import Step
 
-RANDOM_FILTERS = {"n_iter": 2, "weights": "random", "layers": "random5", "device": "cpu"}
-FEW_QUERIES = {"n_first_dual": 2, "n_queries": 200}
-SMALL_NET = {"n_iter": 3, "sample_size": 32, "width": 2, "n_scales": 3, "n_calibration": 1}
-QUICK_NET = SMALL_NET | {"n_queries": 100, "device": "cpu"}
-RANDOM_NET = QUICK_NET | {"weights": "random", "layers": "random5"}
 # Settings that make a method quick on an exemplar of about 60 pixels; most need none.
 QUICK: dict[str, dict[str, Any]] = {
     "texto": {"n_patches": 300, "n_iter_dual": 30, "stride": 2, "device": "cpu"},
@@ -41,38 +36,6 @@ QUICK: dict[str, dict[str, Any]] = {
         "device": "cpu",
     },
     "patch-assignment": {"n_iter": 2, "n_exact": 100, "device": "cpu"},
-    "gotex-patch": {"n_iter": 2, "n_first_dual": 2, "n_queries": 400, "device": "cpu"},
-    "gotex-vgg": RANDOM_FILTERS | FEW_QUERIES,
-    "gotex-mix": RANDOM_FILTERS | FEW_QUERIES,
-    "gotex-all": RANDOM_FILTERS | FEW_QUERIES,
-    "gotex-mix-iv3": RANDOM_FILTERS | FEW_QUERIES,
-    "gatys": RANDOM_FILTERS,
-    "gotex-patch-net": QUICK_NET,
-    "gotex-vgg-net": RANDOM_NET,
-    "gotex-mix-net": RANDOM_NET,
-    "gotex-all-net": RANDOM_NET,
-    "gotex-mix-iv3-net": RANDOM_NET,
-    "texnet": SMALL_NET | {"weights": "random", "layers": "random5", "device": "cpu"},
-    "psgan": {
-        "n_iter": 3,
-        "sample_size": 24,
-        "n_doublings": 3,
-        "width": 4,
-        "discriminator_width": 4,
-        "n_calibration": 2,
-        "device": "cpu",
-    },
-    "singan": {
-        "n_iter": 2,
-        "n_critic": 1,
-        "n_generator": 1,
-        "width": 4,
-        "factor": 0.3,
-        "coarsest": 20,
-        "device": "cpu",
-    },
-    "sw-vgg": {"n_directions": 8, **RANDOM_FILTERS},
-    "gpdm": {"factor": 0.5, "n_iter": 3, "n_directions": 8, "device": "cpu"},
     "textogmm": {
         "patch_size": 6,
         "n_components": 3,
@@ -85,6 +48,8 @@ QUICK: dict[str, dict[str, Any]] = {
         "device": "cpu",
     },
 }
+for _name in registry.METHODS:
+    QUICK.setdefault(_name, getattr(registry.method_class(_name), "quick", {}))
 SEAM = 1.25  # a seam may be this much rougher than the roughest line inside
 
 

@@ -100,8 +100,8 @@ class Views:
 class Backbone:
     """A network at `layers`, and how its two views pad.
 
-    `network` : "vgg19" or "inception_v3". `weights` : see `neural.runtime.weights.find`; "random" takes
-    random filters of many sizes in its place. `padding` : of the view of the exemplar, and
+    `network` : "vgg19" or "inception_v3". `weights` : see `neural.runtime.weights.find`; "random"
+    takes random filters of many sizes in its place. `padding` : of the view of the exemplar, and
     "periodic" or not that of the synthesis. `options` : more for the features class.
     """
 

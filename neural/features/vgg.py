@@ -43,8 +43,8 @@ class VGG19Features(NetworkFeatures):
     maps then repeat too if the sides are multiples of the deepest stride; "reflect".
     `preprocessing`: "imagenet" is torchvision's mean and deviation of red, green, blue; "caffe"
     is blue, green, red in 0..255 less their mean, for the weights published by Gatys.
-    `weights` : see `neural.runtime.weights.find`; a file cut after some layer serves up to there, and
-    `fill_missing` puts random weights, named in `weights_name`, in the layers it lacks.
+    `weights` : see `neural.runtime.weights.find`; a file cut after some layer serves up to there,
+    and `fill_missing` puts random weights, named in `weights_name`, in the layers it lacks.
 
     TextoError for unknown options, and for weights that lack a layer or are of another network.
     Cost: 256 x 256 up to relu1_1 takes 0.2 GFLOP, up to relu5_1 47 and 0.7 s on two cores.

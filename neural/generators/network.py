@@ -69,6 +69,11 @@ class TextureGenerator(nn.Module):
             self.blocks = nn.ModuleList(Block(found, found) for found in joint[1:])
             self.last = nn.Conv2d(joint[-1], channels, 1, bias=bias)
 
+    @property
+    def device(self) -> torch.device:
+        """Where it is."""
+        return self.last.weight.device
+
     def noise(
         self,
         shape: tuple[int, int],
@@ -91,7 +96,7 @@ class TextureGenerator(nn.Module):
     ) -> list[torch.Tensor]:
         """The same for a window, which may end at a coarser scale."""
         spans = zip(view.rows, view.columns, strict=True)
-        device = self.last.weight.device
+        device = self.device
         # Convolutions of few channels run up to twice as fast where channels lie together.
         return [
             torch.from_numpy(self._drawn(rows, columns, batch, rng)).to(

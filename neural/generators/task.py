@@ -16,6 +16,8 @@ from ..losses.objective import Objective
 from ..runtime import processes
 from ..runtime.devices import exact_float32, to_picture
 from ..training.resuming import joined, load_module, load_optimizer, optimizer_state, parted
+from .calibration import BATCH, calibrate, match_mean
+from .calibration import SIDE as CALIBRATED
 from .network import TextureGenerator
 
 TORUS = (True, True)  # what features of the synthesis see
@@ -32,9 +34,10 @@ class GeneratorTask:
     the coarsest level counts first, and one by one the finer ones join, at even intervals in the
     share `coarse_first` of the steps, each with a first step of its own: what a network learns at
     all levels at once is right at the finest and never gets a layout. What the loss draws from
-    must be `rng`. `average` : the network with weights averaged over steps, the
-    latest with share 1 - `memory`; 0: the network as it is. `bfloat16` : the network computes in
-    it, but for its last layer; all that compares features is float32. Several processes share a
+    must be `rng`. `average` : the network with weights averaged over steps, the latest with share
+    1 - `memory`; 0: the network as it is. `n_calibration` : pictures that `finish` measures on;
+    `like` (H, W, C) : whose mean colour it gives them, if any. `bfloat16` : the network computes
+    in it, but for its last layer; all that compares features is float32. Several processes share a
     batch, see `neural.runtime.processes`; batch norm then takes the statistics of each one's share.
     """
 
@@ -50,6 +53,8 @@ class GeneratorTask:
         n_first_dual: int = 0,
         coarse_first: float = 0.0,
         memory: float = 0.0,
+        n_calibration: int = 1,
+        like: np.ndarray | None = None,
         bfloat16: bool = False,
         rng: np.random.Generator,
     ):
@@ -57,7 +62,7 @@ class GeneratorTask:
         self.average = copy.deepcopy(network).requires_grad_(False)
         self._objective, self._coarse_first = Objective(loss), coarse_first
         self._layered = [term for _, term in loss.terms if isinstance(term.features, PatchFeatures)]
-        self._bfloat16 = bfloat16
+        self._n_calibration, self._like, self._bfloat16 = n_calibration, like, bfloat16
         self.sides, self._rates, self._batch_size = sides, list(rates), batch_size
         self._n_iter_dual, self._n_first_dual = n_iter_dual, n_first_dual
         self._share, self._joint = processes.share_of(batch_size), processes.together(network)
@@ -101,6 +106,23 @@ class GeneratorTask:
         load_module(self.average, parts.get("average", {}))
         load_optimizer(self._adam, parts.get("adam", {}))
         self._objective.loss.load(parts.get("loss", {}))
+
+    @property
+    def result(self) -> TextureGenerator:
+        """What is kept: `average`."""
+        return self.average
+
+    def finish(self) -> None:
+        """Measure the statistics of batch norm, and set the mean colour right if there is `like`.
+
+        Drawn after the training, as if that had never been interrupted.
+        """
+        batch = min(BATCH, self._n_calibration)
+        rounds, side = -(-self._n_calibration // batch), min(self.sides[0], CALIBRATED)
+        calibrate(self.average, rng=self.rng, side=side, batch=batch, rounds=rounds)
+        if self._like is not None and self.average.last.bias is not None:
+            options = {"side": side, "batch": batch, "rounds": rounds}
+            match_mean(self.average.eval(), self._like, rng=self.rng, **options)
 
     def preview(self) -> np.ndarray:
         """The first picture of the latest step (H, W, C)."""

@@ -99,7 +99,8 @@ class EntropicGenerator:
     ) -> EntropicModel:
         """A generator of points like those in `data`, (m, ...) in [0, 1], such as (m, 28, 28).
 
-        `keeping` : a checkpoint, gone on with where it is there, and a preview: `neural.training.loop`.
+        `keeping` : a checkpoint, gone on with where it is there, and a preview:
+        `neural.training.loop`.
         TextoError for data of other ranges, a checkpoint of another run, and a loss that is not
         finite.
         """

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from texto.core.settings import PERIODIC, check_settings, setting, tileable_setting
+from texto.core.settings import PERIODIC, check_settings, fill, setting, tileable_setting
 from texto.core.types import Progress, Step
 
 from ..runtime.pictures import is_grey
@@ -40,7 +41,7 @@ class GPDM(PictureMethod):
     patch_size: int = setting(
         7, "side of a patch in pixels, at every size", low=2, high=32, stage="synthesis"
     )
-    factor: float | None = setting(
+    factor: float = setting(
         None,
         "from one size to the next smaller one; none: by preset, 0.85 or 0.7",
         low=0.25,
@@ -54,21 +55,21 @@ class GPDM(PictureMethod):
         high=4096,
         stage="synthesis",
     )
-    n_iter: int | None = setting(
+    n_iter: int = setting(
         None,
         "steps at each size; none: by preset, 300 or 100",
         low=1,
         high=100_000,
         stage="synthesis",
     )
-    learning_rate: float | None = setting(
+    learning_rate: float = setting(
         None,
         "Adam's step, in grey values of [0, 1]; none: by preset, 0.005 or 0.06",
         low=1e-5,
         high=1,
         stage="synthesis",
     )
-    n_directions: int | None = setting(
+    n_directions: int = setting(
         None,
         "random directions in a step; none: by preset, 64 or 48",
         low=1,
@@ -82,10 +83,27 @@ class GPDM(PictureMethod):
         high=10,
         stage="synthesis",
     )
+    falls: bool = setting(
+        None,
+        "Adam's step falls at each size, along a cosine; none: by preset, false or true",
+        stage="synthesis",
+        older=None,
+    )
     tileable: str = tileable_setting()
     device: str = setting("auto", "auto, cpu, cuda, cuda:i or mps", stage="synthesis")
 
-    presets: ClassVar[dict[str, dict[str, Any]]] = {
+    summary: ClassVar[str] = "sliced transport of patches as convolutions (Elnekave, Weiss 2022)"
+    good_for: ClassVar[str] = (
+        "sharp pictures without weights; `preset=fast` for a tenth of the time"
+    )
+    quick: ClassVar[Mapping[str, Any]] = {
+        "factor": 0.5,
+        "n_iter": 3,
+        "n_directions": 8,
+        "device": "cpu",
+    }
+    preset_setting: ClassVar[str] = "preset"
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "published": {
             "factor": 0.85,
             "n_iter": 300,
@@ -104,6 +122,7 @@ class GPDM(PictureMethod):
 
     def __post_init__(self):
         check_settings(self)
+        fill(self, self.presets[self.preset])
 
     @property
     def smallest_exemplar(self) -> int:
@@ -116,12 +135,7 @@ class GPDM(PictureMethod):
 
         resolve_device(self.device)
 
-    def chosen(self, name: str) -> Any:
-        """The setting `name`, or what `preset` has for None."""
-        value = getattr(self, name, None)
-        return value if value is not None else self.presets[self.preset][name]
-
-    def synthesise(
+    def synthesize(
         self,
         exemplar: np.ndarray,
         shape: tuple[int, int],
@@ -149,7 +163,7 @@ class GPDM(PictureMethod):
 
     def scales(self, shape: tuple[int, ...]) -> list[float]:
         """The sizes of an exemplar of `shape` as shares of the whole, smallest first."""
-        side, factor, scales = min(shape[:2]), self.chosen("factor"), [1.0]
+        side, factor, scales = min(shape[:2]), self.factor, [1.0]
         while side * scales[-1] * factor >= max(self.coarsest, self.patch_size):
             scales.append(scales[-1] * factor)
         return scales[::-1]
@@ -168,11 +182,10 @@ class GPDM(PictureMethod):
 
         from ..losses.sliced_patches import SlicedPatches
         from ..runtime.devices import to_picture
-        from ..steps.descent import optimise
-        from ..steps.synthesis import falling
+        from ..steps.descent import falling, optimise
 
-        rate, n_iter = self.chosen("learning_rate"), self.chosen("n_iter")
-        rates = falling(rate, n_iter, FLOOR) if self.chosen("falls") else rate
+        rate, n_iter = self.learning_rate, self.n_iter
+        rates = falling(rate, n_iter, FLOOR) if self.falls else rate
         scales, picture = self.scales(exemplar.shape), None
         within = tuple(
             torch.tensor(each)[:, None, None]
@@ -188,7 +201,7 @@ class GPDM(PictureMethod):
             loss = SlicedPatches(
                 torch.tensor(np.ascontiguousarray(np.moveaxis(own, 2, 0)), device=device),
                 patch_size=self.patch_size,
-                n_directions=self.chosen("n_directions"),
+                n_directions=self.n_directions,
                 periodic=PERIODIC[self.tileable],
                 rng=rng,
             )
@@ -220,7 +233,7 @@ class GPDM(PictureMethod):
 
     def _finer(self, picture: torch.Tensor, sides: tuple[int, int]) -> torch.Tensor:
         """`picture` enlarged, its margins too, and cut to `sides` about its middle."""
-        from ..steps.synthesis import enlarged
+        from ..steps.canvas import enlarged
 
         inner = [
             side - 2 * margin for side, margin in zip(picture.shape[2:], self._margins, strict=True)

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from texto.core.settings import setting
 
-from .families.networks import Networked
+from .families.networks import QUICK, WithVGG
+
+if TYPE_CHECKING:
+    from ..losses.base import Additive
+    from ..steps.work import Work
 
 _LAYERS = "1_1 1_2 2_1 2_2 3_1 3_2 3_3 3_4 4_1 4_2 4_3 4_4"
 _COMMON = {
-    "optimizer": "lbfgs",
+    "noise": "mean",
     "learning_rate": 0.03,
-    "n_iter_dual": 0,
-    "n_first_dual": 0,
-    "by_chance": True,
-    "noise": "around the mean",
-    "options": (("pooling", "average"),),
-    "raw": False,
+    "pooling": "average",
     "exemplar_padding": "reflect",
 }
 
 
 @dataclass(frozen=True)
-class SlicedVGG(Networked):
+class SlicedVGG(WithVGG):
     """Sliced transport of VGG-19 features: the twelve layers relu1_1 ... relu4_4.
 
     Heitz, Vanhoey, Chambon, Belcour 2021, with average pooling, each layer in units of its norm
@@ -42,25 +42,31 @@ class SlicedVGG(Networked):
         stage="synthesis",
     )
 
-    ours: ClassVar[dict[str, Any]] = {
-        **_COMMON,
-        "start": "coarse",
-        "optimizer": "adam",
-        "n_iter": 60,
-        "synthesis_padding": "periodic",
-        "periodic": True,
-    }
-    published: ClassVar[dict[str, Any]] = {
-        **_COMMON,
-        "start": "noise",
-        "n_iter": 4096,
-        "synthesis_padding": "reflect",
-        "periodic": False,
+    summary: ClassVar[str] = (
+        "sliced transport of VGG-19 features (Heitz, Vanhoey, Chambon, Belcour 2021)"
+    )
+    good_for: ClassVar[str] = "fine structure of photographs, where the weights are there"
+    quick: ClassVar[Mapping[str, Any]] = {"n_directions": 8, **QUICK}
+    presets: ClassVar[Mapping[bool, Mapping[str, Any]]] = {
+        False: {
+            **_COMMON,
+            "start": "coarse",
+            "optimizer": "adam",
+            "n_iter": 60,
+            "synthesis_padding": "periodic",
+        },
+        True: {
+            **_COMMON,
+            "start": "noise",
+            "optimizer": "lbfgs",
+            "n_iter": 4096,
+            "synthesis_padding": "reflect",
+        },
     }
     default_layers: ClassVar[str] = ",".join(f"relu{each}" for each in _LAYERS.split())
     stride: ClassVar[int] = 8
 
-    def loss(self, work: Any) -> Any:
+    def loss(self, work: Work) -> Additive:
         """The mean over layers."""
         from ..features import normalised
         from ..losses import Sliced

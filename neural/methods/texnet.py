@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from .families.generators import GeneratorMethod, trained
+from .families.descent import PictureDescent
+from .families.generators import GeneratorMethod, Presets, presets_of, trained
 from .gatys import Gatys
+
+if TYPE_CHECKING:
+    from ..losses.base import Additive
+    from ..steps.work import Work
 
 DECAY, STAGES, LEAST_RATE = 0.8, 10, 1e-3  # of Adam's step, at each of ten stages
 
 _COMMON = {
-    "n_iter": 3000,
     "learning_rate": 0.1,
     "width": 8,
-    "n_scales": 6,
     "bias": True,
     "begin_like": False,
-    "coarse_first": 0.0,
     "memory": 0.0,
-    "n_iter_dual": 0,
-    "n_first_dual": 0,
-    "options": (("pooling", "max"),),
+    "pooling": "max",
 }
 
 
@@ -40,21 +41,44 @@ class TexNet(GeneratorMethod):
     weights: str = trained(Gatys, "weights")
     fill_missing: bool = trained(Gatys, "fill_missing")
 
-    ours: ClassVar[dict[str, Any]] = {**_COMMON, "n_iter": 1000, "batch_size": 1}
-    published: ClassVar[dict[str, Any]] = {**_COMMON, "batch_size": 10}
-    source: ClassVar[type] = Gatys
+    pooling: str = trained(Gatys, "pooling")
+    exemplar_padding: str = trained(Gatys, "exemplar_padding")
+    synthesis_padding: str = trained(Gatys, "synthesis_padding")
+    scale: str = trained(Gatys, "scale")
+
+    summary: ClassVar[str] = (
+        "generator trained on Gram matrices (Ulyanov, Lebedev, Vedaldi, Lempitsky 2016)"
+    )
+    good_for: ClassVar[str] = "comparing with the classic of generators"
+    quick: ClassVar[Mapping[str, Any]] = {
+        "n_iter": 3,
+        "sample_size": 32,
+        "width": 2,
+        "n_scales": 3,
+        "n_calibration": 1,
+        "weights": "random",
+        "layers": "random5",
+        "device": "cpu",
+    }
+    source: ClassVar[type[PictureDescent]] = Gatys
+    presets: ClassVar[Presets] = presets_of(
+        Gatys,
+        {**_COMMON, "n_iter": 1000, "batch_size": 1},
+        {**_COMMON, "n_iter": 3000, "batch_size": 10},
+    )
     default_layers: ClassVar[str] = "relu1_1,relu2_1,relu3_1,relu4_1,relu5_1"
 
     def rates(self) -> list[float]:
         """Adam's step at each step of the training: falling in stages."""
-        n_iter, rate = self.chosen("n_iter"), self.chosen("learning_rate")
+        n_iter, rate = self.n_iter, self.learning_rate
         least = min(rate, LEAST_RATE)
         return [max(least, rate * DECAY ** (STAGES * step // n_iter)) for step in range(n_iter)]
 
-    def loss(self, work: Any) -> Any:
+    def loss(self, work: Work) -> Additive:
         """The distances of Gram matrices, with even gradients."""
         from ..features.even import EvenSlopes
 
         grams = super().loss(work)
-        grams.features = EvenSlopes(grams.features)
+        for _, term in grams.terms:
+            term.features = EvenSlopes(term.features)
         return grams

@@ -2,7 +2,8 @@
 
 Functions: `gram(result, exemplar)`, `sifid64`, `sifid192`, and `fid` of two folders. Pictures
 are (H, W, C) in [0, 1]; a grey one (C = 1) counts as the colour picture with three equal
-channels. Weights are found by `neural.runtime.weights.find`; where they are absent the columns say so.
+channels. Weights are found by `neural.runtime.weights.find`; where they are absent the columns say
+so.
 """
 
 from __future__ import annotations

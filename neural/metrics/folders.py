@@ -33,9 +33,9 @@ def fid(
     Each picture is resized to 299 x 299 and gives one sample of `dims` features: 2048 as
     published, or 64, 192, 768 of shallower layers. Thousands of pictures are needed for 2048;
     with fewer it compares folders of equal numbers at best. `weights` : torch-fidelity's own
-    file, as `neural.runtime.weights.find` finds it. TextoError for folders with fewer than two pictures,
-    and where the package or weights are missing. Cost: 12 GFLOP a picture, and 15 to 25 s for
-    2048 dimensions on two cores.
+    file, as `neural.runtime.weights.find` finds it. TextoError for folders with fewer than two
+    pictures, and where the package or weights are missing. Cost: 12 GFLOP a picture, and 15 to
+    25 s for 2048 dimensions on two cores.
     """
     if dims not in DIMS:
         raise TextoError("dims", f"is {dims}", f"use {', '.join(map(str, DIMS))}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from ..training.resuming import Checkpoint, Snapshot
 BURST = 20  # L-BFGS steps between two ascents of the potentials: PyTorch's, and so GOTEX's
 MEMORY = 20  # pairs that L-BFGS keeps, as in Gatys 2015
 STAGE = "optimise"
+FLOOR = 0.1  # share of Adam's step that is left at the end of a size
 _TINY = 1e-12
 
 Bounds = tuple[float | torch.Tensor, float | torch.Tensor]
@@ -59,7 +60,7 @@ def optimise(
     picture: torch.Tensor,
     loss: Additive,
     *,
-    optimizer: Literal["adam", "lbfgs"] = "adam",
+    optimizer: str = "adam",
     n_iter: int = 100,
     learning_rate: float | Sequence[float] = 0.02,
     n_iter_dual: int = 10,
@@ -94,6 +95,12 @@ def optimise(
             return _by_lbfgs(run, picture, within, checkpoint)
         rates = list(np.broadcast_to(learning_rate, n_iter))
         return _by_adam(run, picture, within, rates, checkpoint)
+
+
+def falling(rate: float, count: int, floor: float = FLOOR) -> list[float]:
+    """`count` rates from `rate` down to the share `floor` of it, along a cosine."""
+    phases = np.linspace(0, np.pi, count)
+    return list(rate * (floor + (1 - floor) * (1 + np.cos(phases)) / 2))
 
 
 class Run:

@@ -4,59 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 
-from texto.core.settings import PERIODIC
 from texto.core.types import Progress, Step
 from texto.patches.noise import field_like
 from texto.patches.pyramid import level_sizes, pyramid
 from texto.steps.mixing.zones import resized
 
+from ..losses.base import Additive, Loss
 from ..runtime.attempts import attempted
 from ..runtime.devices import to_picture
 from ..runtime.pictures import is_grey
-from .descent import optimise
-from .sights import Sight, network_sight, patch_sight
+from .canvas import canvas_of, enlarged, on_canvas
+from .descent import falling, optimise
+from .work import Descends, Work
 
 Weight = float | np.ndarray  # one, or one a pixel, (height, width)
 Mixture = list[tuple[np.ndarray, Weight]]  # exemplars (H_i, W_i, C) and their weights
 
 MARGIN = 4  # units of a canvas in which a map finds back to where it began
-FLOOR = 0.1  # share of Adam's step that is left at the end of a size
 
 
-@dataclass(frozen=True, eq=False)
-class Work:
-    """What a loss is made for: one size.
-
-    `exemplar` (H, W, C) : at this size, `level` halvings below `whole_shape`. `sides` : of the
-    picture. `rng` : what the loss draws from. `chances` : (height, width) in [0, 1], how likely
-    what the picture shows at a place takes part in a step; None: all does.
-    """
-
-    exemplar: np.ndarray
-    whole_shape: tuple[int, ...]
-    level: int
-    sides: tuple[int, int]
-    device: str
-    rng: np.random.Generator
-    chances: np.ndarray | None = None
-
-    def patches(self, patch_size: int, n_levels: int) -> Sight:
-        """The patches of the picture and of the exemplar, at `n_levels` from this one up."""
-        options = {"device": self.device, "chances": self.chances}
-        return patch_sight(self.exemplar, patch_size, n_levels, **options)
-
-    def network(self, backbone: Any) -> Sight:
-        """What the two views of a `neural.features.backbones.Backbone` see."""
-        return network_sight(self.exemplar, backbone, whole=self.level == 0, chances=self.chances)
-
-
-def synthesise(
-    method: Any,
+def synthesize(
+    method: Descends,
     exemplars: Sequence[np.ndarray],
     shape: tuple[int, int],
     *,
@@ -75,25 +47,13 @@ def synthesise(
     if method.takes_channels and all(map(is_grey, exemplars)):
         exemplars = [each[:, :, :1] for each in exemplars]  # grey stays grey
     mixed = list(zip(exemplars, weights, strict=True))
-    result = run_on_device(_Synthesis, method, mixed, shape, rng, progress)
-    return np.repeat(result, channels // result.shape[2], axis=2)
-
-
-def run_on_device(
-    kind: Any,
-    method: Any,
-    mixed: Any,
-    shape: tuple[int, int],
-    rng: np.random.Generator,
-    progress: Progress,
-) -> np.ndarray:
-    """The picture that `kind(method, mixed, shape, rng, progress, device).run()` makes."""
 
     def run(device: str, seen: Progress) -> np.ndarray:
-        return kind(method, mixed, shape, rng, seen, device).run()
+        return _Synthesis(method, mixed, shape, rng, seen, device).run()
 
     what = f"{shape[1]}x{shape[0]}"
-    return attempted(method.device, run, what, rng=rng, progress=progress)
+    result = attempted(method.device, run, what, rng=rng, progress=progress)
+    return np.repeat(result, channels // result.shape[2], axis=2)
 
 
 class _Synthesis:
@@ -101,7 +61,7 @@ class _Synthesis:
 
     def __init__(
         self,
-        method: Any,
+        method: Descends,
         mixed: Mixture,
         shape: tuple[int, int],
         rng: np.random.Generator,
@@ -111,8 +71,8 @@ class _Synthesis:
         shapes = [exemplar.shape for exemplar, _ in mixed]
         n_sizes = min(map(method.count_sizes, shapes))
         self._method, self._shape, self._rng, self._device = method, shape, rng, device
-        along = any(np.ndim(weight) for _, weight in mixed)
-        self._canvas = _canvas(method, shapes, shape, n_sizes, margin=MARGIN * along)
+        along = any(isinstance(weight, np.ndarray) for _, weight in mixed)
+        self._canvas = canvas_of(method, shapes, shape, n_sizes, margin=MARGIN * along)
         while n_sizes > 1 and min(self._canvas) >> (n_sizes - 1) < 4:  # a small tile
             n_sizes -= 1
         self._sizes = level_sizes(self._canvas, n_sizes)
@@ -148,9 +108,9 @@ class _Synthesis:
     def _start_for(self, exemplar: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """(h, w, C) for one exemplar, of the coarsest size."""
         sides = self._sizes[-1]
-        if self._method.chosen("start") == "coarse":
+        if self._method.start == "coarse":
             return field_like(exemplar, sides, rng, periodic=(True, True))
-        if self._method.chosen("noise") == "uniform":
+        if self._method.noise == "uniform":
             return rng.random((*sides, exemplar.shape[2]), dtype=np.float32)
         # around the exemplar's mean (GOTEX: 0.05 standard deviations)
         mean, deviation = exemplar.mean(axis=(0, 1)), exemplar.std(axis=(0, 1))
@@ -174,12 +134,13 @@ class _Synthesis:
             progress=tell,
         )
 
-    def _loss(self, level: int) -> Any:
+    def _loss(self, level: int) -> Loss:
         """The weighted sum of the exemplars' losses at one size."""
         rest = self._sizes[level], self._device, self._rng
-        return sum(
-            part.share
-            * self._method.loss(
+        return Loss(
+            (part.share * weight, term)
+            for part in self._parts
+            for weight, term in self._method.loss(
                 Work(
                     part.exemplars[level],
                     part.exemplars[0].shape,
@@ -187,16 +148,15 @@ class _Synthesis:
                     *rest,
                     chances=part.chances[level],
                 )
-            )
-            for part in self._parts
+            ).terms
         )
 
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """One exemplar of a mix at all sizes, its share of the whole, and where it holds, if not so
+    """One exemplar of a mix at all sizes, and its share of the whole.
 
-    everywhere: `chances` (h, w) at each size.
+    `chances` (h, w) at each size : where it holds, if not so everywhere.
     """
 
     exemplars: list[np.ndarray]
@@ -207,7 +167,7 @@ class _Part:
     def of(cls, exemplar: np.ndarray, weight: Weight, sizes: list[tuple[int, int]]) -> _Part:
         """The part of `exemplar` (H, W, C) in pictures of `sizes`."""
         exemplars = pyramid(exemplar, len(sizes))
-        if np.ndim(weight) == 0:
+        if not isinstance(weight, np.ndarray):
             return cls(exemplars, float(weight), [None] * len(sizes))
         whole = on_canvas(weight, sizes[0])
         return cls(exemplars, float(whole.mean()), [resized(whole, size) for size in sizes])
@@ -219,9 +179,9 @@ class _Part:
 
 
 def descended(
-    method: Any,
+    method: Descends,
     picture: torch.Tensor,
-    loss: Any,
+    loss: Additive,
     level: int,
     *,
     limits: tuple[np.ndarray, np.ndarray],
@@ -233,74 +193,22 @@ def descended(
 
     Where `mask` (h, w) is False, pixels stay as they are.
     """
-    n_iter, rate = method.image_steps(level), method.chosen("learning_rate")
-    bounds = [torch.tensor(each).to(picture)[:, None, None] for each in limits]
+    n_iter, rate = method.image_steps(level), method.learning_rate
+    n_iter_dual, n_first_dual = method.ascents
+    low, high = (torch.tensor(each).to(picture)[:, None, None] for each in limits)
     if mask is not None:
-        bounds = [torch.where(mask, each, picture) for each in bounds]
-    falls = method.chosen("start") == "coarse"
+        low, high = (torch.where(mask, each, picture) for each in (low, high))
     return optimise(
         picture,
         loss,
-        optimizer=method.chosen("optimizer"),
+        optimizer=method.optimizer,
         n_iter=n_iter,
-        learning_rate=falling(rate, n_iter) if falls else rate,
-        n_iter_dual=method.chosen("n_iter_dual"),
-        n_first_dual=method.chosen("n_first_dual"),
+        learning_rate=falling(rate, n_iter) if method.start == "coarse" else rate,
+        n_iter_dual=n_iter_dual,
+        n_first_dual=n_first_dual,
         tolerance=method.tolerance,
         mask=mask,
-        bounds=tuple(bounds),
-        rng=rng if method.chosen("by_chance") else None,
+        bounds=(low, high),
+        rng=rng if method.by_chance else None,
         progress=progress,
     )
-
-
-def falling(rate: float, count: int, floor: float = FLOOR) -> list[float]:
-    """`count` rates from `rate` down to the share `floor` of it, along a cosine."""
-    phases = np.linspace(0, np.pi, count)
-    return list(rate * (floor + (1 - floor) * (1 + np.cos(phases)) / 2))
-
-
-def enlarged(picture: torch.Tensor, sides: Sequence[int]) -> torch.Tensor:
-    """`picture` (1, C, h, w) on a torus, stretched to `sides`, linearly between its pixels."""
-    for axis, side in zip((2, 3), sides, strict=True):
-        own = picture.shape[axis]
-        places = (np.arange(side) + 0.5) * (own / side) - 0.5
-        below = np.floor(places)
-        share = torch.tensor((places - below).astype(np.float32), device=picture.device)
-        before, after = (
-            picture.index_select(axis, torch.tensor(index.astype(int) % own).to(picture.device))
-            for index in (below, below + 1)
-        )
-        picture = torch.lerp(before, after, share[:, None] if axis == 2 else share)
-    return picture.contiguous()
-
-
-def _canvas(
-    method: Any,
-    exemplar_shapes: Sequence[tuple[int, ...]],
-    shape: tuple[int, int],
-    n_sizes: int,
-    *,
-    margin: int,
-) -> tuple[int, int]:
-    """The torus to work on: a tile is one as it is, another picture is cut out of a larger one.
-
-    `margin` : by how many units it is larger at least.
-    """
-    unit = max(method.stride, 2 ** (n_sizes - 1))
-    least = max(map(method.least_side, exemplar_shapes))
-    return tuple(
-        side if wraps else -(-max(side + margin * unit, least) // unit) * unit
-        for side, wraps in zip(shape, PERIODIC[method.tileable], strict=True)
-    )
-
-
-def on_canvas(weight_map: np.ndarray, sides: Sequence[int]) -> np.ndarray:
-    """`weight_map` (h, w) on a torus of `sides`: it goes back to where it began in what is left."""
-    for axis, side in enumerate(sides):
-        room = side - weight_map.shape[axis]
-        share = (np.arange(1, room + 1, dtype=np.float32) / (room + 1))[:, None]
-        first, last = (np.take(weight_map, [place], axis=axis) for place in (0, -1))
-        ramp = share if axis == 0 else share.T
-        weight_map = np.concatenate([weight_map, last + ramp * (first - last)], axis=axis)
-    return weight_map

@@ -79,6 +79,11 @@ class AdversarialTask(ABC):
             load_optimizer(optimizer, parts.get(f"optimizer_{name}", {}))
         self.collapse.load(parts.get("collapse", {}))
 
+    @property
+    def result(self) -> nn.Module:
+        """What is kept: `network`."""
+        return self.network
+
     def preview(self) -> np.ndarray:
         """The first sample of the latest step (H, W, C)."""
         if self.latest is None:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from torch import nn
 
 from texto.core.errors import TextoError
 from texto.core.types import Progress, Step, silent
@@ -45,6 +46,22 @@ class Task(Protocol):
 
     def preview(self) -> np.ndarray:
         """A picture (H, W, C) in [0, 1] of what the network makes by now; draws nothing."""
+        ...
+
+
+class NetworkTask(Task, Protocol):
+    """The training of a network."""
+
+    @property
+    def result(self) -> nn.Module:
+        """What the model keeps."""
+        ...
+
+    def finish(self) -> None:
+        """What is left to do after the last step, like measuring statistics. Then `rng` is free.
+
+        TextoError where the network is of no use.
+        """
         ...
 
 

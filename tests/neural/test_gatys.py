@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 import texto  # noqa: E402
 from neural.features import VGG19Features  # noqa: E402
 from neural.losses.gram import gram_matrix  # noqa: E402
-from neural.steps.synthesis import Work  # noqa: E402
+from neural.steps.work import Work  # noqa: E402
 from texto.core.history import History  # noqa: E402
 from texto.patches.noise import field_like  # noqa: E402
 

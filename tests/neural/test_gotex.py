@@ -21,12 +21,14 @@ from neural.features import (  # noqa: E402
 from neural.features.normalised import rms_norms  # noqa: E402
 from neural.runtime import devices  # noqa: E402
 from neural.steps import synthesis  # noqa: E402
-from neural.steps.synthesis import Work, enlarged  # noqa: E402
+from neural.steps.canvas import enlarged  # noqa: E402
+from neural.steps.work import Work  # noqa: E402
 from texto import metrics  # noqa: E402
 from texto.cli import main  # noqa: E402
 from texto.core import registry  # noqa: E402
 from texto.core.errors import TextoError, TextoWarning  # noqa: E402
 from texto.core.history import History  # noqa: E402
+from texto.core.settings import replaced  # noqa: E402
 from texto.io import model_files  # noqa: E402
 from texto.io.images import write_image  # noqa: E402
 from texto.patches.noise import field_like  # noqa: E402
@@ -177,11 +179,13 @@ def test_the_published_norms_are_those_of_other_layers(picture, inception_file):
 
 def test_published_forms_are_chosen_and_can_be_changed():
     ours, published = (texto.method("gotex-vgg", as_published=on) for on in (False, True))
-    assert (ours.chosen("start"), ours.chosen("optimizer")) == ("coarse", "adam")
-    assert (published.chosen("start"), published.chosen("n_iter")) == ("noise", 1000)
+    assert (ours.start, ours.optimizer) == ("coarse", "adam")
+    assert (published.start, published.n_iter, published.n_queries) == ("noise", 1000, 64 * 64)
     changed = dataclasses.replace(published, n_iter=7, optimizer="adam", n_queries=9)
-    assert [changed.chosen(x) for x in ("n_iter", "optimizer", "n_queries")] == [7, "adam", 9]
-    assert texto.method("gotex-patch", as_published=True).chosen("n_patches") == 2000
+    assert (changed.n_iter, changed.optimizer, changed.n_queries) == (7, "adam", 9)
+    assert texto.method("gotex-patch", as_published=True).n_patches == 2000
+    assert replaced(published, as_published=False) == ours
+    assert replaced(changed, as_published=False).n_queries == 9
 
 
 def test_published_forms_that_do_not_repeat_say_so():

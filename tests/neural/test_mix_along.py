@@ -11,8 +11,8 @@ torch = pytest.importorskip("torch")
 import texto  # noqa: E402
 from neural.features import PatchFeatures  # noqa: E402
 from neural.losses import SemiDual  # noqa: E402
+from neural.steps.canvas import on_canvas  # noqa: E402
 from neural.steps.sights import patch_sight  # noqa: E402
-from neural.steps.synthesis import on_canvas  # noqa: E402
 from texto.core.errors import TextoError  # noqa: E402
 from texto.io.images import write_image  # noqa: E402
 

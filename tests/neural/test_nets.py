@@ -15,8 +15,8 @@ torch = pytest.importorskip("torch")
 
 import texto  # noqa: E402
 from neural.features.even import EvenSlopes  # noqa: E402
-from neural.methods.families import generator_runs  # noqa: E402
-from neural.steps.synthesis import Work  # noqa: E402
+from neural.steps.work import Work  # noqa: E402
+from neural.training.fitting import arrays_of  # noqa: E402
 from texto.core import registry  # noqa: E402
 from texto.core.errors import TextoError  # noqa: E402
 from texto.core.settings import settings_of  # noqa: E402
@@ -71,10 +71,11 @@ def test_published_settings_reach_the_loss():
     published = texto.method("gotex-patch-net", as_published=True)
     assert published.picture_method().as_published
     wanted = {"n_iter": 5000, "learning_rate": 0.01, "n_iter_dual": 10, "width": 2, "n_scales": 6}
-    assert {name: published.chosen(name) for name in wanted} == wanted
+    adapted = published.adapted(np.zeros((300, 300, 3), np.float32))
+    assert {name: getattr(adapted, name) for name in wanted} == wanted
     source = published.picture_method()
-    assert (source.chosen("n_patches"), source.chosen("n_queries")) == (2000, None)
-    assert source.chosen("step") == "plain" and set(published.rates()) == {0.01}
+    assert (source.n_patches, source.n_queries) == (2000, None)
+    assert source.dual_step == "plain" and set(published.rates()) == {0.01}
 
 
 def test_generators_see_coarser_patches_than_pictures_do():
@@ -124,7 +125,8 @@ def test_the_sample_has_the_exemplars_size_within_bounds():
     net = texto.method("gotex-patch-net")
     sides = {(20, 30): 64, (100, 64): 96, (200, 128): 192, (300, 900): 256}
     for shape, side in sides.items():
-        assert generator_runs.sample_side(net, shape) == side
+        adapted = net.adapted(np.zeros((*shape, 3), np.float32))
+        assert adapted.sample_size == side and adapted.adapted(np.zeros((*shape, 3))) == adapted
 
 
 @pytest.mark.parametrize("value", [0.0, 0.5], ids=["black", "grey"])
@@ -137,9 +139,7 @@ def test_exemplars_of_one_colour(value):
 def test_calibration_is_part_of_the_model_and_training_moves_all(exemplar):
     net = texto.method("gotex-patch-net", **PATCHES)
     model = net.fit(exemplar, rng=0)
-    untrained = generator_runs.arrays_of(
-        generator_runs.new_network(net, exemplar, rng=np.random.default_rng(0))
-    )
+    untrained = arrays_of(net.network(exemplar, rng=np.random.default_rng(0)))
     assert untrained.keys() == model.network.keys()
     moved = [name for name in untrained if not np.array_equal(untrained[name], model.network[name])]
     still = set(untrained) - set(moved)

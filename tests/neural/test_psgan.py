@@ -12,8 +12,8 @@ from neural.generators.windows import window  # noqa: E402
 from neural.methods.psgan import generator  # noqa: E402
 from neural.methods.psgan.generator import SpatialGenerator, Waves  # noqa: E402
 from neural.methods.psgan.training import Discriminator  # noqa: E402
-from neural.training import adversarial  # noqa: E402
 from neural.training.adversarial import PATIENCE, Collapse, to_planes  # noqa: E402
+from neural.training.fitting import arrays_of  # noqa: E402
 from texto.core.errors import TextoError  # noqa: E402
 from texto.core.types import silent  # noqa: E402
 from texto.metrics import patch_ot  # noqa: E402
@@ -90,7 +90,7 @@ def test_training_moves_every_weight_and_tells_its_losses(exemplar):
     model = method.fit(exemplar, rng=0, progress=seen.append)
     assert torch.equal(state, torch.random.get_rng_state())
     assert np.array_equal(model.losses, np.float32([step.loss for step in seen]))
-    first = adversarial.arrays_of(method.network(exemplar, np.random.default_rng(0)))
+    first = arrays_of(method.network(exemplar, np.random.default_rng(0)))
     still = [name for name in first if np.array_equal(first[name], model.network[name])]
     assert first.keys() == model.network.keys() and not still, still
 

@@ -362,8 +362,8 @@ def test_it_learns_stripes():
 def test_presets():
     published, fast = SinGAN(), SinGAN(preset="fast", n_iter=7)
     names = ("n_iter", "n_critic", "n_generator", "learning_rate", "max_width", "factor")
-    assert [published.chosen(name) for name in names] == [2000, 3, 3, 5e-4, 128, 0.75]
-    assert [fast.chosen(name) for name in names][:3] == [7, 1, 1]
+    assert [getattr(published, name) for name in names] == [2000, 3, 3, 5e-4, 128, 0.75]
+    assert [getattr(fast, name) for name in names][:3] == [7, 1, 1]
     assert published.n_steps(np.zeros((256, 256, 3))) == 20_000
 
 

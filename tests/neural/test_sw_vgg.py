@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import texto  # noqa: E402
-from neural.steps.synthesis import Work  # noqa: E402
+from neural.steps.work import Work  # noqa: E402
 from texto.core.history import History  # noqa: E402
 
 

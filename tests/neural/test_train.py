@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 from neural.generators.network import TextureGenerator  # noqa: E402
 from neural.generators.task import GeneratorTask  # noqa: E402
 from neural.runtime.devices import takes_bfloat16  # noqa: E402
-from neural.steps.synthesis import Work  # noqa: E402
+from neural.steps.work import Work  # noqa: E402
 from neural.training import loop  # noqa: E402
 from neural.training.loop import Keeping, train  # noqa: E402
 from neural.training.resuming import Checkpoint  # noqa: E402

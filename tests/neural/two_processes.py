@@ -11,7 +11,7 @@ from neural.generators.task import GeneratorTask
 from neural.losses.ctransform import Targets
 from neural.losses.semidual import Potential
 from neural.runtime import processes
-from neural.steps.synthesis import Work
+from neural.steps.work import Work
 from neural.training.loop import Keeping, train
 from neural.training.resuming import Checkpoint
 from texto import method

@@ -122,7 +122,8 @@ def setting(
 ) -> Any:
     """A dataclass field for a hyper-parameter.
 
-    `stage="synthesis"` marks a setting that a fitted model may still change; `automatic` one
+    Where `default` is None it stands for a value that is set when the method is made, or fitted:
+    the type is that of the value. `stage="synthesis"` marks a setting that a fitted model may still change; `automatic` one
     whose None is set by `adapted`. A setting that is added to a method declares as `older` the
     value with which the method does what it did before.
     """
@@ -168,7 +169,7 @@ def settings_of(method: Any) -> dict[str, Setting]:
         found[field.name] = Setting(
             name=field.name,
             kind=kinds[0] if kinds else hints[field.name],
-            optional=NoneType in get_args(hints[field.name]),
+            optional=NoneType in get_args(hints[field.name]) or field.default is None,
             default=field.default,
             **field.metadata,
         )

@@ -6,19 +6,33 @@ Importing this loads no torch: their settings can be shown and stored without.
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
-from typing import Any, ClassVar
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from texto.core import registry
-from texto.core.settings import check_settings, setting, tileable_setting
-from texto.core.types import Progress, Rng, as_shape, generator, silent
+from texto.core.contract import UsesNetwork
+from texto.core.errors import TextoError
+from texto.core.settings import PERIODIC, check_settings, fill, setting, tileable_setting
+from texto.core.types import Progress
 
-from .trained import EVERY, precision_setting, stored_exemplar, stored_network, stored_state
+from .descent import PictureDescent
+from .networks import Networked
+from .trained import TrainedMethod, device_setting, precision_setting
+
+if TYPE_CHECKING:
+    from ...generators.network import TextureGenerator
+    from ...generators.task import GeneratorTask
+    from ...losses.base import Additive
+    from ...steps.work import Work
+
+LEAST_SAMPLE, MOST_SAMPLE = 64, 256  # pixels a side, where the setting is None
+COARSEST = 8  # pixels: an automatic coarsest scale of a sample is no smaller
+N_SCALES = 6
+
+Presets = Mapping[bool, Mapping[str, Any]]
 
 _OF_DESCENTS = {"n_iter", "learning_rate", "tileable"}  # which mean something else there
 
@@ -30,32 +44,36 @@ def trained(method: type, name: str, **changes: Any) -> Any:
     return setting(known.pop("default"), known.pop("help"), **known)
 
 
-@cache
-def _loss_of(cls: type) -> type:
-    """The method on pixels of `cls`, with its usual settings, and called as `cls` in messages."""
-    names = {"__module__": cls.__module__, "__qualname__": cls.__qualname__}
-    usual = {
-        which: {**getattr(cls.source, which), **getattr(cls, which)}
-        for which in ("ours", "published")
+def presets_of(
+    source: type[PictureDescent], ours: Mapping[str, Any], published: Mapping[str, Any]
+) -> Presets:
+    """Those of the picture's method, and of the training."""
+    return {
+        False: {**source.presets[False], **ours},
+        True: {**source.presets[True], **published},
     }
-    layers = getattr(cls, "default_layers", getattr(cls.source, "default_layers", ""))
-    return type(cls.__name__, (cls.source,), {**names, **usual, "default_layers": layers})
+
+
+@cache
+def _loss_of(cls: type[GeneratorMethod]) -> type[PictureDescent]:
+    """The method on pixels of `cls`, called as `cls` in messages."""
+    own = {"__module__": cls.__module__, "__qualname__": cls.__qualname__}
+    own |= {"default_layers": cls.default_layers} if cls.default_layers else {}
+    return type(cls.__name__, (cls.source,), own)
 
 
 @dataclass(frozen=True)
-class GeneratorMethod:
+class GeneratorMethod(TrainedMethod["TextureGenerator"]):
     """Texture by a convolutional generator that was trained on the loss of a method on pixels.
 
-    `ours` and `published` : the values of settings that are None, the second `as_published`.
+    `source` : that method. `presets` : what settings are that are None, by `as_published`.
     """
 
-    n_iter: int | None = setting(
-        None, "training steps; none: see the method", low=1, high=1_000_000
-    )
-    learning_rate: float | None = setting(
+    n_iter: int = setting(None, "training steps; none: see the method", low=1, high=1_000_000)
+    learning_rate: float = setting(
         None, "Adam's first step; none: see the method", low=1e-6, high=1
     )
-    batch_size: int | None = setting(
+    batch_size: int = setting(
         None, "pictures drawn in a step; none: see the method", low=1, high=256
     )
     sample_size: int | None = setting(
@@ -63,8 +81,9 @@ class GeneratorMethod:
         "side in pixels of the pictures drawn in training; none: the exemplar's, from 64 to 256",
         low=16,
         high=512,
+        automatic=True,
     )
-    width: int | None = setting(
+    width: int = setting(
         None,
         "feature maps that the generator has more at each finer scale; none: see the method",
         low=1,
@@ -72,9 +91,28 @@ class GeneratorMethod:
     )
     n_scales: int | None = setting(
         None,
-        "scales of noise, each twice as fine as the one before; none: 6, fewer for small samples",
+        f"scales of noise, each twice as fine as the one before; none: {N_SCALES}, fewer for small "
+        "samples",
         low=1,
         high=10,
+        automatic=True,
+    )
+    bias: bool = setting(
+        None, "the generator's last convolution has a bias; none: see the method", older=None
+    )
+    begin_like: bool = setting(
+        None,
+        "the first pictures have the mean and covariance of the exemplar's colours, for which "
+        "bias=true is needed; none: see the method",
+        older=None,
+    )
+    memory: float = setting(
+        None,
+        "share that the averaged weights, which paint, keep in a step; 0: the last weights paint; "
+        "none: see the method",
+        low=0,
+        high=1,
+        older=None,
     )
     n_calibration: int = setting(
         64, "pictures that batch norm's statistics are measured on at last", low=1, high=512
@@ -82,145 +120,134 @@ class GeneratorMethod:
     precision: str = precision_setting()
     as_published: bool = setting(False, "the settings of the published code")
     tileable: str = tileable_setting()
-    device: str = setting(
-        "auto", "where the networks run: auto, cpu, cuda, cuda:i or mps", stage="synthesis"
-    )
+    device: str = device_setting()
 
-    ours: ClassVar[dict[str, Any]] = {}
-    published: ClassVar[dict[str, Any]] = {}
-    source: ClassVar[type]  # the method on pixels, a `PictureDescent`
+    preset_setting: ClassVar[str] = "as_published"
+    presets: ClassVar[Presets]
+    source: ClassVar[type[PictureDescent]]
+    default_layers: ClassVar[str] = ""  # where they are not those of `source`
     trains_together: ClassVar[bool] = True  # in several processes
+    unread: ClassVar[tuple[str, ...]] = ("n_calibration",)
 
     def __post_init__(self):
         check_settings(self)
-        self.picture_method()  # whose own checks hold here too
+        fill(self, self.presets[self.as_published])
+        if self.begin_like and not self.bias:
+            raise TextoError("begin_like", "is true, and bias false", "set bias=true")
+        method = self.picture_method()  # whose own checks hold here too
+        if isinstance(method, Networked):
+            object.__setattr__(self, "layers", method.layers)
 
-    def picture_method(self) -> Any:
+    def picture_method(self) -> PictureDescent:
         """The method on pixels that has the loss: `source` with the settings that both have."""
-        shared = {field.name for field in dataclasses.fields(self.source)} - _OF_DESCENTS
-        given = {name: getattr(self, name) for name in shared if hasattr(self, name)}
+        own = {field.name for field in dataclasses.fields(self)} - _OF_DESCENTS
+        shared = [field.name for field in dataclasses.fields(self.source) if field.name in own]
+        given = {name: getattr(self, name) for name in shared}
         return _loss_of(type(self))(**given)
 
-    def fit(
-        self, exemplar: np.ndarray, *, rng: Rng = None, progress: Progress = silent
-    ) -> GeneratorModel:
-        """Train on `exemplar` (H, W, C) in [0, 1]; `progress` gets the loss of every step.
+    def checked(self, exemplar: np.ndarray, what: str) -> np.ndarray:
+        """As the method on pixels does."""
+        return self.picture_method().checked(exemplar, what)
 
-        Raises TextoError where it is too small or has other channels than the networks take,
-        where weights or PyTorch are missing, and where the training diverges; a TextoWarning
-        tells of random weights. Cost: see `texto methods NAME`; minutes to hours.
-        """
-        return self.train(exemplar, rng=rng, progress=progress)
+    def check(self, exemplar: np.ndarray) -> None:
+        """As the method on pixels does."""
+        self.picture_method().check(exemplar)
 
-    def train(
-        self,
-        exemplar: np.ndarray,
-        *,
-        rng: Rng = None,
-        progress: Progress = silent,
-        checkpoint: str | os.PathLike | None = None,
-        every: int = EVERY,
-        preview: str | os.PathLike | None = None,
-    ) -> GeneratorModel:
-        """`fit`, kept on its way in the file `checkpoint`, with pictures of it in `preview`.
+    def adapted(self, exemplar: np.ndarray) -> Self:
+        """`sample_size` and `n_scales` set."""
+        side, n_scales = self.sample_size or sample_side(exemplar.shape), self.n_scales
+        return dataclasses.replace(self, sample_size=side, n_scales=n_scales or fitting(side))
 
-        The checkpoint is written `every` so many steps, when interrupted and at the end. One
-        that is there is gone on with, and on the same machine and threads the model is the same
-        to the bit as without the interruption. TextoError where it is damaged or of another
-        exemplar, seed or settings. The preview shows the newest sample, every few seconds.
-        """
-        seed, rng = rng, generator(rng)
-        picture_method = self.picture_method()
-        exemplar = picture_method.checked(exemplar, "exemplar").copy()
-        registry.require_torch(registry.name_of(self))
-        picture_method.check(exemplar)
-        from .generator_runs import trained_painter
-
-        kept = {"checkpoint": checkpoint, "every": every, "preview": preview}
-        network, losses = trained_painter(self, exemplar, rng, progress, seed=seed, **kept)
-        return GeneratorModel(self, exemplar, network, losses)
-
-    def restore(self, state: Mapping[str, Any]) -> GeneratorModel:
-        """The model whose `state()` is `state`; TextoError where the arrays make no sense."""
-        exemplar = stored_exemplar(state)
-        registry.require_torch(registry.name_of(self))
-        from .generator_runs import shapes_of
-
-        shapes, n_iter = shapes_of(self, exemplar), self.chosen("n_iter")
-        network, losses = stored_network(state, shapes, n_iter)
-        return GeneratorModel(self, exemplar, network, losses)
-
-    def chosen(self, name: str) -> Any:
-        """The setting `name`, or what stands for None."""
-        value = getattr(self, name, None)
-        return value if value is not None else self._usual[name]
+    def made_with(self) -> dict[str, str]:
+        """What results should state about the weights of the network in the loss, if any."""
+        method = self.picture_method()
+        return method.made_with() if isinstance(method, UsesNetwork) else {}
 
     def absent(self) -> str | None:
         """Why this cannot run here, in a line; None where it can."""
         return self.picture_method().absent()
-
-    def made_with(self) -> dict[str, str]:
-        """What results should state about the weights of the network in the loss, if any."""
-        tell = getattr(self.picture_method(), "made_with", dict)
-        return tell()
 
     @property
     def takes_channels(self) -> tuple[int, ...] | None:
         """Channels that exemplars may have; None: any."""
         return self.picture_method().takes_channels
 
+    def n_steps(self, exemplar: np.ndarray) -> int:
+        """`n_iter`."""
+        return self.n_iter
+
+    def network(self, exemplar: np.ndarray, rng: np.random.Generator) -> TextureGenerator:
+        """See `neural.generators.network.TextureGenerator`."""
+        from ...generators.network import TextureGenerator
+
+        side = self.sample_size or sample_side(exemplar.shape)
+        n_scales = self.n_scales or fitting(side)
+        return TextureGenerator(
+            exemplar.shape[2], n_scales=n_scales, width=self.width, bias=self.bias, rng=rng
+        )
+
+    def task(
+        self, exemplar: np.ndarray, network: TextureGenerator, rng: np.random.Generator
+    ) -> GeneratorTask:
+        """See `neural.generators.task.GeneratorTask`."""
+        from ...generators.task import GeneratorTask, begin_like
+        from ...runtime.devices import takes_bfloat16
+        from ...steps.work import Work
+
+        device = str(network.device)
+        if self.begin_like:
+            begin_like(network, exemplar, rng)
+        side = self.sample_size or sample_side(exemplar.shape)
+        return GeneratorTask(
+            network,
+            self.loss(Work(exemplar, exemplar.shape, 0, (side, side), device, rng)),
+            sides=(side, side),
+            rates=self.rates(),
+            batch_size=self.batch_size,
+            memory=self.memory,
+            n_calibration=self.n_calibration,
+            like=None if self.as_published else exemplar,
+            bfloat16=takes_bfloat16(self.precision, device),
+            rng=rng,
+            **self.ascents(),
+        )
+
+    def paint(
+        self,
+        network: TextureGenerator,
+        exemplar: np.ndarray,
+        shape: tuple[int, int],
+        *,
+        rng: np.random.Generator,
+        progress: Progress,
+    ) -> np.ndarray:
+        """See `neural.generators.painting.paint`. Cost: some thousand multiplications a pixel."""
+        from ...generators.painting import paint
+
+        return paint(network, shape, rng=rng, periodic=PERIODIC[self.tileable], progress=progress)
+
+    def ascents(self) -> dict[str, Any]:
+        """What a `GeneratorTask` is told of potentials, where the loss has any."""
+        return {}
+
     def rates(self) -> list[float]:
         """Adam's step at each step of the training: falling along a cosine."""
-        from ...steps.synthesis import falling
+        from ...steps.descent import falling
 
-        n_iter, rate = self.chosen("n_iter"), self.chosen("learning_rate")
+        n_iter, rate = self.n_iter, self.learning_rate
         return [rate] * n_iter if self.as_published else falling(rate, n_iter)
 
-    def loss(self, work: Any) -> Any:
-        """The loss of a picture, for a `neural.steps.synthesis.Work`."""
+    def loss(self, work: Work) -> Additive:
+        """The loss of a picture."""
         return self.picture_method().loss(work)
 
-    @property
-    def _usual(self) -> dict[str, Any]:
-        return self.published if self.as_published else self.ours
+
+def sample_side(shape: tuple[int, ...]) -> int:
+    """Pixels a side of the samples in training on an exemplar of `shape`, usually."""
+    unit = LEAST_SAMPLE // 2
+    return min(max(LEAST_SAMPLE, round(max(shape[:2]) / unit) * unit), MOST_SAMPLE)
 
 
-@dataclass(frozen=True, eq=False)
-class GeneratorModel:
-    """A trained generator.
-
-    `network` : its tensors by name, float32. `losses` (n_iter,) float32 : of its training.
-    """
-
-    method: GeneratorMethod
-    exemplar: np.ndarray
-    network: Mapping[str, np.ndarray]
-    losses: np.ndarray
-
-    def synthesize(
-        self, shape: tuple[int, int], *, rng: Rng = None, progress: Progress = silent
-    ) -> np.ndarray:
-        """New texture (height, width, C) float32 in [0, 1], of any size, in one forward pass.
-
-        Large pictures are painted in tiles of one noise field, without seams and with memory
-        for the picture and one tile. Cost: some thousand multiplications a pixel.
-        """
-        from .generator_runs import painted
-
-        rng, shape = generator(rng), as_shape(shape)
-        options = {"rng": rng, "progress": progress}
-        picture = painted(self._network, self.method, shape, self.exemplar.shape[2], **options)
-        # A network is not exact: no channel leaves the exemplar's range.
-        low, high = self.exemplar.min(axis=(0, 1)), self.exemplar.max(axis=(0, 1))
-        return np.clip(picture, low, high, out=picture)
-
-    def state(self) -> dict[str, np.ndarray]:
-        """The exemplar, the network's tensors and the losses."""
-        return stored_state(self.exemplar, self.network, self.losses)
-
-    @cached_property
-    def _network(self) -> Any:
-        """The network ready to paint, built when first asked for."""
-        from .generator_runs import loaded_network
-
-        return loaded_network(self.method, self.exemplar, self.network)
+def fitting(side: int) -> int:
+    """The scales of a generator for samples of `side` pixels, usually."""
+    return next(n for n in range(N_SCALES, 0, -1) if n == 1 or side >> (n - 1) >= COARSEST)

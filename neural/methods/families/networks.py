@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import numpy as np
 
@@ -16,8 +16,16 @@ from texto.core.settings import setting
 from ...runtime.weights import RANDOM, find
 from .descent import PictureDescent
 
+if TYPE_CHECKING:
+    from ...features.backbones import Backbone, Views
+    from ...steps.work import Work
+
+T = TypeVar("T")
+
 LEAST_SIDE = 32  # pixels: networks see no smaller size
+PADDINGS = ("zero", "valid", "periodic", "reflect")
 TITLES = {"vgg19": "VGG-19", "inception_v3": "Inception-v3"}
+QUICK = {"n_iter": 2, "weights": RANDOM, "layers": "random5", "device": "cpu"}
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,22 @@ class Networked(PictureDescent):
         False, "random weights in the layers that the file of weights lacks", stage="synthesis"
     )
 
+    exemplar_padding: str = setting(
+        None,
+        "how the network's view of the exemplar goes on at borders, reflect: mirrored, zero: with "
+        "zeros, valid: not at all; none: see the method",
+        choices=PADDINGS,
+        stage="synthesis",
+        older=None,
+    )
+    synthesis_padding: str = setting(
+        None,
+        "the same for pictures, periodic: they repeat; none: see the method",
+        choices=PADDINGS,
+        stage="synthesis",
+        older=None,
+    )
+
     network: ClassVar[str] = "vgg19"
     default_layers: ClassVar[str] = ""
     takes_channels: ClassVar[tuple[int, ...]] = (1, 3)
@@ -47,14 +71,27 @@ class Networked(PictureDescent):
 
     def __post_init__(self):
         super().__post_init__()
+        if self.tileable != "none" and self.synthesis_padding != "periodic":
+            raise self._unrepeated()
+        usual = self.default_layers
+        if self.layers in ("", usual):  # random filters have other layers, by the exemplar's size
+            object.__setattr__(self, "layers", "" if self.weights == RANDOM else usual)
         if self.layers and not all(self.layer_names):
             raise TextoError("layers", f"are {self.layers!r}", "give names with commas between")
+
+    def _unrepeated(self) -> TextoError:
+        form, remedy = "the published form", "as_published=false"
+        if not self.as_published:
+            form = f"synthesis_padding={self.synthesis_padding!r}"
+            remedy = "synthesis_padding=periodic"
+        return TextoError(
+            "tileable", f"is {self.tileable!r}, and {form} does not repeat", f"set {remedy}"
+        )
 
     @property
     def layer_names(self) -> tuple[str, ...]:
         """The layers asked for."""
-        given = self.layers or ("" if self.weights == RANDOM else self.default_layers)
-        return tuple(name.strip() for name in given.split(",")) if given else ()
+        return tuple(name.strip() for name in self.layers.split(",")) if self.layers else ()
 
     def absent(self) -> str | None:
         """As in all methods; or that the weights are missing."""
@@ -96,7 +133,7 @@ class Networked(PictureDescent):
 
     def count_sizes(self, shape: tuple[int, ...]) -> int:
         """As many as leave networks enough to see."""
-        if self.chosen("start") == "noise":
+        if self.start == "noise":
             return 1
         return max(1, sum(min(shape[:2]) >> level >= LEAST_SIDE for level in range(12)))
 
@@ -104,17 +141,17 @@ class Networked(PictureDescent):
         """So large that no layer repeats itself at a small size."""
         return LEAST_SIDE << (self.count_sizes(shape) - 1)
 
-    def _on_its_device(self, run: Callable[[str], Any]) -> Any:
+    def _on_its_device(self, run: Callable[[str], T]) -> T:
         from ...runtime.devices import on_device
 
         return on_device(self.device, run, f"the network of {registry.name_of(self)}")
 
-    def views(self, work: Any) -> Any:
-        """The features of exemplar and synthesis at one size, a `neural.features.backbones.Views`."""
+    def views(self, work: Work) -> Views:
+        """The features of exemplar and synthesis at one size."""
         return self.backbone(work.device).views(work.exemplar, whole=work.level == 0)
 
-    def backbone(self, device: str) -> Any:
-        """The network and how it pads, a `neural.features.backbones.Backbone`."""
+    def backbone(self, device: str) -> Backbone:
+        """The network and how it pads."""
         from ...features.backbones import Backbone
 
         return Backbone(
@@ -123,8 +160,23 @@ class Networked(PictureDescent):
             weights=self.weights or None,
             fill_missing=self.fill_missing,
             device=device,
-            padding=self.chosen("exemplar_padding"),
-            synthesis_padding=self.chosen("synthesis_padding"),
-            options=self.chosen("options"),
-            raw=self.chosen("raw"),
+            padding=self.exemplar_padding,
+            synthesis_padding=self.synthesis_padding,
         )
+
+
+@dataclass(frozen=True)
+class WithVGG(Networked):
+    """Those that look through VGG-19."""
+
+    pooling: str = setting(
+        None,
+        "pooling of VGG-19: average, or max as it was trained; none: see the method",
+        choices=("average", "max"),
+        stage="synthesis",
+        older=None,
+    )
+
+    def backbone(self, device: str) -> Backbone:
+        """The network, how it pads and how it pools."""
+        return replace(super().backbone(device), options=(("pooling", self.pooling),))

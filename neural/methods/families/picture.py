@@ -8,11 +8,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from texto.core import registry
+from texto.core.contract import Model
 from texto.core.errors import TextoError
 from texto.core.state import only, take
 from texto.core.types import Progress, Rng, Step, as_image, as_shape, generator, silent
@@ -27,6 +28,9 @@ def absent() -> str | None:
 class PictureMethod(ABC):
     """A method whose model is its exemplar."""
 
+    summary: ClassVar[str]
+    good_for: ClassVar[str]
+    quick: ClassVar[Mapping[str, Any]]
     takes_channels: ClassVar[tuple[int, ...] | None] = None  # of exemplars; None: any
 
     def fit(
@@ -42,13 +46,18 @@ class PictureMethod(ABC):
         registry.require_torch(registry.name_of(self))
         self.check(exemplar)
         progress(Step("fit", 0, 1, 1))
-        return PictureModel(self, exemplar)
+        return PictureModel(self.adapted(exemplar), exemplar)
 
-    def restore(self, state: Mapping[str, Any]) -> PictureModel:
+    def restore(self, state: Mapping[str, np.ndarray]) -> Model:
         """The model whose `state()` is `state`; TextoError where the arrays make no sense."""
         only(state, ["exemplar"])
         exemplar = take(state, "exemplar", shape=(None, None, None), dtype=np.float32)
-        return PictureModel(self, self.checked(exemplar, "tensor 'exemplar'"))
+        exemplar = self.checked(exemplar, "tensor 'exemplar'")
+        return PictureModel(self.adapted(exemplar), exemplar)
+
+    def adapted(self, exemplar: np.ndarray) -> Self:
+        """This method with each automatic setting set as `exemplar` (H, W, C) asks for."""
+        return self
 
     def absent(self) -> str | None:
         """Why this cannot run here, in a line; None where it can."""
@@ -76,7 +85,7 @@ class PictureMethod(ABC):
         """TextoError where weights are missing or do not suit; loads them."""
 
     @abstractmethod
-    def synthesise(
+    def synthesize(
         self,
         exemplar: np.ndarray,
         shape: tuple[int, int],
@@ -104,7 +113,7 @@ class PictureModel:
         enough, the CPU does it, with a note; TextoError where a device was named.
         """
         rng, shape = generator(rng), as_shape(shape)
-        return self.method.synthesise(self.exemplar, shape, rng=rng, progress=progress)
+        return self.method.synthesize(self.exemplar, shape, rng=rng, progress=progress)
 
     def state(self) -> dict[str, np.ndarray]:
         """The exemplar."""

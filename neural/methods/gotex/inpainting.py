@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from texto.core.errors import TextoError
+from texto.core.settings import settings_of
 from texto.core.threads import single_blas
 from texto.core.types import Progress, Rng, Step, generator
 from texto.patches.database import PatchLevel
@@ -29,10 +30,12 @@ from texto.steps.inpainting.robust import SETTLED, useful_sizes
 from texto.steps.inpainting.spots import HolePatches, touching
 from texto.steps.inpainting.trust import trust
 
-from ...runtime.devices import resolve_device, to_picture
+from ...runtime.attempts import attempted
+from ...runtime.devices import to_picture
 from ...runtime.pictures import is_grey
-from ...steps.synthesis import descended, run_on_device
-from .hole_sights import HoleWork, known_features
+from ...steps.synthesis import descended
+from .hole_sights import HoleWork
+from .transported import Transported
 
 CAUTION = 1 / 3  # of the usual learning rate, where networks see a hole: else it fills with speckle
 SHORTER = 0.4  # of the usual steps: every size starts from known patches and ends with them
@@ -47,7 +50,7 @@ SEARCHED = 100_000  # and how many of them there are at most
 
 
 def inpaint(
-    method: Any,
+    method: Transported,
     image: np.ndarray,
     mask: np.ndarray,
     *,
@@ -55,7 +58,7 @@ def inpaint(
     rng: Rng,
     progress: Progress,
 ) -> np.ndarray:
-    """`image` (H, W, C) with the pixels where `mask` (H, W) is True made anew, by a `Transported`.
+    """`image` (H, W, C) with the pixels where `mask` (H, W) is True made anew, by `method`.
 
     The coarsest size starts from the Gaussian model given the pixels around the holes, and each
     finer one from the known patches that match those of the one before; whatever `start` is.
@@ -74,25 +77,31 @@ def inpaint(
     seen = picture[:, :, :1] if _is_grey(method, picture) else picture
     levels = hole_levels(seen, holes, sources, method.count_sizes(picture.shape))
     levels = levels[: _count_useful(method, levels)]
-    result = run_on_device(_Inpainting, method, levels, picture.shape[:2], rng, progress)
+
+    def run(device: str, seen: Progress) -> np.ndarray:
+        return _Inpainting(method, levels, rng, seen, device).run()
+
+    what = f"{picture.shape[1]}x{picture.shape[0]}"
+    result = attempted(method.device, run, what, rng=rng, progress=progress)
     result = np.repeat(result, channels // result.shape[2], axis=2)
     result[~holes] = picture[~holes]
     return result
 
 
-def for_holes(method: Any) -> Any:
-    """`method`, a `Transported`, with what suits holes where nothing is given.
+def for_holes(method: Transported) -> Any:
+    """`method` with what suits holes where nothing is given, or what is the usual anyway.
 
     SHORTER steps, TARGETS targets and CAUTION in the learning rate of networks; the steps and
     targets of the published code where `as_published`.
     """
     found: dict[str, Any] = {"start": "coarse"}
-    if method.learning_rate is None and method.takes_channels:
-        found["learning_rate"] = method.chosen("learning_rate") * CAUTION
+    if method.takes_channels and method.is_usual("learning_rate"):
+        found["learning_rate"] = method.learning_rate * CAUTION
     if not method.as_published:
         counts = {"n_patches": TARGETS, "n_targets": TARGETS}
-        counts["n_iter"] = max(1, round(SHORTER * method.chosen("n_iter")))
-        found |= {name: n for name, n in counts.items() if getattr(method, name, 0) is None}
+        counts["n_iter"] = max(1, round(SHORTER * method.n_iter))
+        known = settings_of(method)
+        found |= {name: n for name, n in counts.items() if name in known and method.is_usual(name)}
     return replace(method, **found)
 
 
@@ -101,9 +110,8 @@ class _Inpainting:
 
     def __init__(
         self,
-        method: Any,
+        method: Transported,
         levels: list[HoleLevel],
-        shape: tuple[int, int],
         rng: np.random.Generator,
         progress: Progress,
         device: str,
@@ -156,7 +164,7 @@ class _Inpainting:
     def _patch_sizes(self, level: HoleLevel) -> Sequence[int]:
         """Sides of the patches to settle with, the best one first."""
         if not self._method.takes_channels:
-            return [self._method.patch_size]
+            return [self._method.smallest_exemplar]  # the patches that it compares
         return PATCH_SIZES if min(level.holes.shape) >= SMALL else PATCH_SIZES[1:]
 
     def _tell(self, level: HoleLevel, done: int, loss: float | None = None) -> None:
@@ -223,15 +231,15 @@ def enlarged(canvas: np.ndarray, finer: HoleLevel) -> np.ndarray:
     return result
 
 
-def _is_grey(method: Any, picture: np.ndarray) -> bool:
+def _is_grey(method: Transported, picture: np.ndarray) -> bool:
     """Whether a network sees a grey picture, whose holes are 0 in all channels."""
     return bool(method.takes_channels and is_grey(picture))
 
 
-def _count_useful(method: Any, levels: list[HoleLevel]) -> int:
+def _count_useful(method: Transported, levels: list[HoleLevel]) -> int:
     """How many levels, from the finest, have a hole and enough to copy into it."""
     for number, level in enumerate(levels):
-        count, what, remedy = _known(method, level)
+        count, what, remedy = method.copyable(level)
         if count < LEAST_PATCHES and number == 0:
             raise TextoError(
                 "mask",
@@ -241,13 +249,3 @@ def _count_useful(method: Any, levels: list[HoleLevel]) -> int:
         if count < LEAST_PATCHES or not level.holes.any():
             return number
     return len(levels)
-
-
-def _known(method: Any, level: HoleLevel) -> tuple[int, str, str]:
-    """How many features of `level` may be copied, what they are, and how to have more."""
-    size = getattr(method, "patch_size", None)
-    if size is not None:
-        return len(level.known(size)), f"patches of {size} x {size} pixels", "lower patch_size"
-    backbone = method.backbone(str(resolve_device(method.device)))
-    count, layer = known_features(backbone, level.picture, level.barred)
-    return count, f"features of {layer}", "choose earlier layers"

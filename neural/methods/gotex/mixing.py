@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from texto.core.contract import Model
 from texto.core.errors import TextoError
+from texto.core.settings import settings_of
 from texto.core.state import check_probabilities, only, take
 from texto.core.types import Progress, Rng, as_shape, generator, silent
 from texto.steps.mixing.ingredients import (
@@ -21,12 +21,14 @@ from texto.steps.mixing.ingredients import (
 )
 from texto.steps.mixing.zones import NODES, along, resized
 
+from ..families.descent import PictureDescent
+
 
 @dataclass(frozen=True, eq=False)
 class MixedPictureModel:
     """A texture between `exemplars` (H_i, W_i, C) at `weights` (r,), all > 0, summing to one."""
 
-    method: Any
+    method: PictureDescent
     exemplars: tuple[np.ndarray, ...]
     weights: np.ndarray
 
@@ -43,10 +45,10 @@ class MixedPictureModel:
         As a pure model does; the loss of a step is the weighted sum. Cost: r times that of a
         pure synthesis.
         """
-        from ...steps.synthesis import synthesise
+        from ...steps.synthesis import synthesize
 
         rng, shape = generator(rng), as_shape(shape)
-        return synthesise(
+        return synthesize(
             self.method, self.exemplars, shape, weights=self.weights, rng=rng, progress=progress
         )
 
@@ -55,7 +57,7 @@ class MixedPictureModel:
         return mixed_state(self.exemplars, self.weights)
 
 
-def mix(method: Any, models: Sequence[Model], weights: Sequence[float]) -> Model:
+def mix(method: PictureDescent, models: Sequence[Model], weights: Sequence[float]) -> Model:
     """The model between `models` at `weights`: its pictures minimise the weighted sum of losses.
 
     For losses of transport, features go to the Wasserstein barycentre of the exemplars'. Nothing
@@ -64,14 +66,37 @@ def mix(method: Any, models: Sequence[Model], weights: Sequence[float]) -> Model
     other methods, for weights that are not >= 0 with sum 1, and for channels that differ.
     """
     parts = ingredients(method, models, weights)
+    method = between(method, models)
     if len(parts) == 1:
-        return pure_model(method, parts[0])
+        return pure_model(method.adapted(parts[0].exemplar), parts[0])
     exemplars = tuple(method.checked(part.exemplar, "exemplar") for part in parts)
-    return MixedPictureModel(method, exemplars, normalised(parts))
+    return MixedPictureModel(adapted(method, exemplars), exemplars, normalised(parts))
+
+
+def between(method: PictureDescent, models: Sequence[Model]) -> PictureDescent:
+    """`method` with None for what is automatic, and not the same for all `models`.
+
+    What `method` has of its own, unlike any of them, stays.
+    """
+    anew = {}
+    for name, known in settings_of(method).items():
+        values = [getattr(model.method, name) for model in models]
+        if known.automatic and getattr(method, name) in values and len(set(values)) > 1:
+            anew[name] = None
+    return replace(method, **anew)
+
+
+def adapted(method: PictureDescent, exemplars: Sequence[np.ndarray]) -> PictureDescent:
+    """`method` with what is automatic set, where the same suits all `exemplars`.
+
+    Else it is left to each.
+    """
+    found = [method.adapted(exemplar) for exemplar in exemplars]
+    return found[0] if all(each == found[0] for each in found) else method
 
 
 def mix_along(
-    method: Any,
+    method: PictureDescent,
     models: Sequence[Model],
     weight_map: np.ndarray,
     shape: tuple[int, int],
@@ -97,19 +122,21 @@ def mix_along(
     values = along(along(weight_map).values / (NODES - 1)).values / (NODES - 1)
     rng, shape = generator(rng), as_shape(shape)
     parts = pure_pair(method, models)
+    method = between(method, models)
     second = resized(values, shape)
     maps = (1 - second, second)
     if len(parts) == 2:  # else both are of one exemplar
         parts = [part for part, weights in zip(parts, maps, strict=True) if weights.any()]
     if len(parts) == 1:
-        return pure_model(method, parts[0]).synthesize(shape, rng=rng, progress=progress)
-    from ...steps.synthesis import synthesise
+        pure = pure_model(method.adapted(parts[0].exemplar), parts[0])
+        return pure.synthesize(shape, rng=rng, progress=progress)
+    from ...steps.synthesis import synthesize
 
     exemplars = [method.checked(part.exemplar, "exemplar") for part in parts]
-    return synthesise(method, exemplars, shape, weights=maps, rng=rng, progress=progress)
+    return synthesize(method, exemplars, shape, weights=maps, rng=rng, progress=progress)
 
 
-def restore(method: Any, state: Mapping[str, Any]) -> MixedPictureModel:
+def restore(method: PictureDescent, state: Mapping[str, np.ndarray]) -> MixedPictureModel:
     """The mixed model whose `state()` is `state`; TextoError where the arrays make no sense."""
     weights = take(state, "mix.weights", shape=(None,), dtype=np.float64)
     check_probabilities(weights, "mix.weights")
@@ -126,4 +153,4 @@ def restore(method: Any, state: Mapping[str, Any]) -> MixedPictureModel:
     for name, exemplar in zip(names, exemplars, strict=True):
         if exemplar.shape[2] != exemplars[0].shape[2]:
             raise TextoError(f"tensor {name!r}", "has other channels", "mix the models again")
-    return MixedPictureModel(method, tuple(exemplars), weights)
+    return MixedPictureModel(adapted(method, exemplars), tuple(exemplars), weights)

@@ -6,30 +6,36 @@ Inception-v3. Losses and targets are those of the methods on pixels, see `gotex.
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
+
+import numpy as np
 
 from texto.core.settings import setting
 
-from ..families.generators import GeneratorMethod, trained
+from ..families.descent import PictureDescent
+from ..families.generators import GeneratorMethod, Presets, presets_of, trained
 from .pixels import GotexAll, GotexMix, GotexMixIV3, GotexPatch, GotexVGG
+from .transported import DUAL_STEP_HELP, WithPatches
 
 OURS = {
     "n_iter": 1000,
     "learning_rate": 0.005,
     "batch_size": 8,
     "width": 4,
-    "n_scales": 6,
     "bias": True,
     "begin_like": True,
+    "memory": 0.98,
     "coarse_first": 0.5,
     "coarsest": 16,  # pixels: of twice that, the coarsest patches miss how rows of a weave lie
-    "memory": 0.98,
     "n_iter_dual": 1,
     "n_first_dual": 10,
     "dual_rate": 0.03,
-    "step": "bounded",
-    "schedule": "constant",
+    "dual_step": "bounded",
+    "network_dual_step": "bounded",
+    "dual_schedule": "constant",
     "n_queries": 2048,
     "n_patches": 2000,
 }
@@ -47,39 +53,47 @@ PUBLISHED = {
     "learning_rate": 0.01,
     "batch_size": 1,
     "width": 2,
-    "n_scales": 6,
     "bias": False,
     "begin_like": False,
-    "coarse_first": 0.0,
     "memory": 0.0,
+    "coarse_first": 0.0,
     "n_iter_dual": 10,
     "n_first_dual": 0,
     "dual_rate": 1.0,
-    "schedule": "constant",
-    "n_queries": None,
+    "dual_schedule": "constant",
     "n_patches": 2000,
 }
+_QUICK = {
+    "n_iter": 3,
+    "sample_size": 32,
+    "width": 2,
+    "n_scales": 3,
+    "n_calibration": 1,
+    "n_queries": 100,
+    "device": "cpu",
+}
+_QUICK_WITH_NETWORK = {**_QUICK, "weights": "random", "layers": "random5"}
 
 
 @dataclass(frozen=True)
 class _TransportNet(GeneratorMethod):
     """Those whose loss is the transport of features."""
 
-    n_iter_dual: int | None = setting(
+    n_iter_dual: int = setting(
         None,
         "ascent steps of the potentials on each picture that a step draws; none: 1, with networks "
         "4, as published 10 (gotex-mix-iv3-net: 20)",
         low=0,
         high=1000,
     )
-    n_first_dual: int | None = setting(
+    n_first_dual: int = setting(
         None,
         "ascent steps more on each picture of the first step, and of those in which a level of "
         "patches joins; none: 10, as published 0",
         low=0,
         high=1000,
     )
-    dual_rate: float | None = setting(
+    dual_rate: float = setting(
         None,
         "ascent step, in units of the mean cost of a match; none: 0.03, with networks 0.1, as "
         "published 1 in units of "
@@ -94,6 +108,11 @@ class _TransportNet(GeneratorMethod):
         low=1,
         high=10_000_000,
     )
+    dual_schedule: str = trained(GotexPatch, "dual_schedule", help="ascent steps, see gotex-patch")
+
+    def ascents(self) -> dict[str, Any]:
+        """The steps of ascent."""
+        return {"n_iter_dual": self.n_iter_dual, "n_first_dual": self.n_first_dual}
 
 
 @dataclass(frozen=True)
@@ -107,16 +126,37 @@ class _WithPatches(_TransportNet):
         help="pyramid levels of patches; none: until the coarsest is 16 to 31 pixels, as published "
         "4, see gotex-patch",
     )
-    coarse_first: float | None = setting(
+    coarsest: int = trained(
+        GotexPatch,
+        "coarsest",
+        help="pixels: where n_levels is none the coarsest level is shorter than twice this; none: "
+        "16, as published 32",
+    )
+    coarse_first: float = setting(
         None,
         "share of the steps in which finer levels join, after the coarsest; none: 0.5, as "
         "published 0, all at once",
         low=0,
         high=1,
     )
-    n_patches: int | None = setting(
+    n_patches: int = setting(
         None, "target patches a level, drawn once; none: 2000", low=2, high=10_000_000
     )
+    dual_step: str = trained(
+        GotexPatch,
+        "dual_step",
+        help=f"ascent steps for patches, {DUAL_STEP_HELP}; none: bounded, as published plain",
+    )
+
+    def adapted(self, exemplar: np.ndarray) -> Self:
+        """`n_levels` set too."""
+        method, source = super().adapted(exemplar), self.picture_method()
+        assert isinstance(source, WithPatches)
+        return dataclasses.replace(method, n_levels=source.count_levels(exemplar.shape))
+
+    def ascents(self) -> dict[str, Any]:
+        """Coarse levels first."""
+        return {**super().ascents(), "coarse_first": self.coarse_first}
 
 
 @dataclass(frozen=True)
@@ -127,13 +167,28 @@ class _WithNetwork(_TransportNet):
     weights: str = trained(GotexVGG, "weights")
     fill_missing: bool = trained(GotexVGG, "fill_missing")
     n_targets: int | None = trained(GotexVGG, "n_targets")
+    exemplar_padding: str = trained(GotexVGG, "exemplar_padding")
+    synthesis_padding: str = trained(GotexVGG, "synthesis_padding")
+    network_dual_step: str = trained(
+        GotexVGG,
+        "network_dual_step",
+        help=f"ascent steps for features of networks, {DUAL_STEP_HELP}; none: bounded, as "
+        "published normalised",
+    )
 
 
 @dataclass(frozen=True)
 class _WithBoth(_WithNetwork, _WithPatches):
     """Those with patches and a network."""
 
-    feature_weight: float | None = trained(GotexMix, "feature_weight")
+    feature_weight: float = trained(GotexMix, "feature_weight")
+
+
+@dataclass(frozen=True)
+class _WithBothVGG(_WithBoth):
+    """Those with patches and VGG-19."""
+
+    pooling: str = trained(GotexVGG, "pooling")
 
 
 @dataclass(frozen=True)
@@ -147,9 +202,16 @@ class GotexPatchNet(_WithPatches):
     patches of the sample. Needs no weights.
     """
 
-    ours: ClassVar[dict[str, Any]] = OURS
-    published: ClassVar[dict[str, Any]] = PUBLISHED
-    source: ClassVar[type] = GotexPatch
+    summary: ClassVar[str] = (
+        "generator trained on the loss of `gotex-patch` (Houdard, Leclaire, Papadakis, Rabin "
+        "2020, Algorithm 2)"
+    )
+    good_for: ClassVar[str] = (
+        "many pictures of one texture, of any size at once: minutes to train; needs no weights"
+    )
+    quick: ClassVar[Mapping[str, Any]] = _QUICK
+    source: ClassVar[type[PictureDescent]] = GotexPatch
+    presets: ClassVar[Presets] = presets_of(GotexPatch, OURS, PUBLISHED)
 
 
 @dataclass(frozen=True)
@@ -159,33 +221,45 @@ class GotexVGGNet(_WithNetwork):
     Houdard, Leclaire, Papadakis, Rabin 2023. Schedules as `gotex-patch-net`.
     """
 
-    ours: ClassVar[dict[str, Any]] = OURS_WITH_NETWORK
-    published: ClassVar[dict[str, Any]] = PUBLISHED
-    source: ClassVar[type] = GotexVGG
+    pooling: str = trained(GotexVGG, "pooling")
+
+    summary: ClassVar[str] = (
+        "generator trained on the loss of `gotex-vgg` (Houdard, Leclaire, Papadakis, Rabin 2023)"
+    )
+    good_for: ClassVar[str] = "the same with features of VGG-19"
+    quick: ClassVar[Mapping[str, Any]] = _QUICK_WITH_NETWORK
+    source: ClassVar[type[PictureDescent]] = GotexVGG
+    presets: ClassVar[Presets] = presets_of(GotexVGG, OURS_WITH_NETWORK, PUBLISHED)
 
 
 @dataclass(frozen=True)
-class GotexMixNet(_WithBoth):
+class GotexMixNet(_WithBothVGG):
     """A generator trained by optimal transport of patches and of deep VGG-19 features.
 
     The loss of `gotex-mix`, schedules as `gotex-patch-net`.
     """
 
-    ours: ClassVar[dict[str, Any]] = OURS_WITH_NETWORK
-    published: ClassVar[dict[str, Any]] = PUBLISHED
-    source: ClassVar[type] = GotexMix
+    summary: ClassVar[str] = (
+        "generator trained on the loss of `gotex-mix` (Houdard, Leclaire, Papadakis, Rabin 2023)"
+    )
+    good_for: ClassVar[str] = "the same with patches and VGG-19"
+    quick: ClassVar[Mapping[str, Any]] = _QUICK_WITH_NETWORK
+    source: ClassVar[type[PictureDescent]] = GotexMix
+    presets: ClassVar[Presets] = presets_of(GotexMix, OURS_WITH_NETWORK, PUBLISHED)
 
 
 @dataclass(frozen=True)
-class GotexAllNet(_WithBoth):
+class GotexAllNet(_WithBothVGG):
     """A generator trained by optimal transport of patches and of all VGG-19 features.
 
     Spagnoletti 2024: the loss of `gotex-all`, schedules as `gotex-patch-net`.
     """
 
-    ours: ClassVar[dict[str, Any]] = OURS_WITH_NETWORK
-    published: ClassVar[dict[str, Any]] = PUBLISHED
-    source: ClassVar[type] = GotexAll
+    summary: ClassVar[str] = "generator trained on the loss of `gotex-all` (Spagnoletti 2024)"
+    good_for: ClassVar[str] = "the same with patches and all of VGG-19"
+    quick: ClassVar[Mapping[str, Any]] = _QUICK_WITH_NETWORK
+    source: ClassVar[type[PictureDescent]] = GotexAll
+    presets: ClassVar[Presets] = presets_of(GotexAll, OURS_WITH_NETWORK, PUBLISHED)
 
 
 @dataclass(frozen=True)
@@ -196,6 +270,12 @@ class GotexMixIV3Net(_WithBoth):
     `as_published`, the code of the talk: 5000 steps of 0.1 with 20 ascent steps.
     """
 
-    ours: ClassVar[dict[str, Any]] = OURS_WITH_NETWORK
-    published: ClassVar[dict[str, Any]] = {**PUBLISHED, "learning_rate": 0.1, "n_iter_dual": 20}
-    source: ClassVar[type] = GotexMixIV3
+    raw: bool = trained(GotexMixIV3, "raw")
+
+    summary: ClassVar[str] = "generator trained on the loss of `gotex-mix-iv3` (Spagnoletti 2024)"
+    good_for: ClassVar[str] = "the same with patches and Inception-v3"
+    quick: ClassVar[Mapping[str, Any]] = _QUICK_WITH_NETWORK
+    source: ClassVar[type[PictureDescent]] = GotexMixIV3
+    presets: ClassVar[Presets] = presets_of(
+        GotexMixIV3, OURS_WITH_NETWORK, {**PUBLISHED, "learning_rate": 0.1, "n_iter_dual": 20}
+    )

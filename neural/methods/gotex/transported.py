@@ -2,44 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from texto.core.contract import Model
 from texto.core.errors import TextoError
 from texto.core.settings import setting
-from texto.core.types import Progress, Rng, silent
+from texto.steps.inpainting.levels import HoleLevel
 
 from ..families.descent import PictureDescent
 from ..families.networks import Networked
-from ..families.picture import PictureModel
-from . import mixing
+
+if TYPE_CHECKING:
+    import torch
+
+    from ...losses.base import Additive
+    from ...steps.sights import Sight
+    from ...steps.work import Work
 
 COARSEST = 32  # pixels: the usual coarsest size is shorter than twice this
 PUBLISHED_LEVELS = 4
 LEAST = 16  # pixels: no automatic level is smaller
 LEAST_PATCHES = 16  # with fewer, a level has nothing to say
 GRID = 64 * 64  # positions of a network that the published code looks at
+DUAL_STEPS = ("plain", "normalised", "cost", "bounded")
+DUAL_STEP_HELP = (
+    "plain: the gradient; normalised: the gradient by its norm; cost: in units of the mean cost "
+    "of a match; bounded: that, and never far down"
+)
 
 OURS = {
     "start": "coarse",
+    "noise": "uniform",
     "optimizer": "adam",
     "n_iter": 50,
     "learning_rate": 0.03,
     "n_iter_dual": 1,
     "n_first_dual": 15,
     "dual_rate": 0.3,
-    "step": "cost",
-    "schedule": "sqrt",
+    "dual_step": "cost",
+    "network_dual_step": "cost",
+    "dual_schedule": "sqrt",
+    "coarsest": COARSEST,
     "n_patches": None,
     "n_queries": 4096,
-    "noise": "uniform",
-    "by_chance": True,
-    "periodic": True,
-    "coarsest": COARSEST,
 }
 PUBLISHED = {
     **OURS,
@@ -47,8 +56,9 @@ PUBLISHED = {
     "n_iter_dual": 10,
     "n_first_dual": 0,
     "dual_rate": 1.0,
-    "step": "plain",
-    "schedule": "constant",
+    "dual_step": "plain",
+    "network_dual_step": "normalised",
+    "dual_schedule": "constant",
     "n_patches": 2000,
     "n_queries": None,
 }
@@ -58,7 +68,7 @@ PUBLISHED = {
 class Transported(PictureDescent):
     """Descent on the semi-dual transport cost between feature distributions."""
 
-    n_iter_dual: int | None = setting(
+    n_iter_dual: int = setting(
         None,
         "ascent steps of the potentials before each step of the picture, on the same features; "
         "none: 1, as published 10 (gotex-mix-iv3: 20)",
@@ -66,20 +76,28 @@ class Transported(PictureDescent):
         high=1000,
         stage="synthesis",
     )
-    n_first_dual: int | None = setting(
+    n_first_dual: int = setting(
         None,
         "ascent steps more at the start of each size; none: 15, as published 0",
         low=0,
         high=1000,
         stage="synthesis",
     )
-    dual_rate: float | None = setting(
+    dual_rate: float = setting(
         None,
         "first ascent step, in units of the mean cost of a match; none: 0.3, as published 1 "
         "in units of the cost itself, or of the gradient's norm with networks",
         low=0,
         high=100,
         stage="synthesis",
+    )
+    dual_schedule: str = setting(
+        None,
+        "ascent steps: constant, or sqrt, falling as 1 / sqrt(t); none: sqrt, as published "
+        "constant",
+        choices=("constant", "sqrt"),
+        stage="synthesis",
+        older=None,
     )
     n_queries: int | None = setting(
         None,
@@ -90,60 +108,27 @@ class Transported(PictureDescent):
         stage="synthesis",
     )
 
-    def mix(self, models: Sequence[Model], weights: Sequence[float]) -> Model:
-        """The model between `models` at `weights`, see `neural.methods.gotex.mixing.mix`."""
-        return mixing.mix(self, models, weights)
+    @property
+    def ascents(self) -> tuple[int, int]:
+        """`n_iter_dual` and `n_first_dual`."""
+        return self.n_iter_dual, self.n_first_dual
 
-    def mix_along(
-        self,
-        models: Sequence[Model],
-        weight_map: np.ndarray,
-        shape: tuple[int, int],
-        *,
-        rng: Rng = None,
-        progress: Progress = silent,
-    ) -> np.ndarray:
-        """Texture whose mix follows `weight_map`, see `neural.methods.gotex.mixing.mix_along`."""
-        return mixing.mix_along(self, models, weight_map, shape, rng=rng, progress=progress)
+    @abstractmethod
+    def copyable(self, level: HoleLevel) -> tuple[int, str, str]:
+        """How many features of `level` holes may copy, what they are, and how to have more."""
 
-    def inpaint(
-        self,
-        image: np.ndarray,
-        mask: np.ndarray,
-        *,
-        sources: np.ndarray | None = None,
-        rng: Rng = None,
-        progress: Progress = silent,
-    ) -> np.ndarray:
-        """`image` (H, W, C) with new pixels where `mask` (H, W) is True, see `Inpaints`.
+    def semidual(
+        self, sight: Sight, targets: Mapping[str, torch.Tensor], work: Work, **options: Any
+    ) -> Additive:
+        """The transport loss between the features of `sight` and `targets`.
 
-        The features at the holes are transported onto those elsewhere, size by size whatever
-        `start` is; which are which, `neural.methods.gotex.hole_sights` tells. Pictures do not repeat here,
-        `tileable` is for syntheses, and networks see mirrored borders. At the end of each size,
-        with networks too, patches of pixels at the holes go to their nearest known ones and are
-        averaged. Where nothing is given, steps are 0.4 of the usual, targets 4096 a
-        layer, and the `learning_rate` of networks a third, see `neural.methods.gotex.inpainting.for_holes`.
-        Raises TextoError where too little is left to copy from. Cost: a step sees the part of
-        the picture around the holes.
-        """
-        from .inpainting import inpaint
-
-        return inpaint(self, image, mask, sources=sources, rng=rng, progress=progress)
-
-    def restore(self, state: Mapping[str, Any]) -> PictureModel | mixing.MixedPictureModel:
-        """The model whose `state()` is `state`; TextoError where the arrays make no sense."""
-        return mixing.restore(self, state) if "mix.weights" in state else super().restore(state)
-
-    def semidual(self, sight: Any, targets: dict[str, Any], work: Any, **options: Any) -> Any:
-        """The transport loss between the features of a `neural.steps.sights.Sight` and `targets`.
-
-        Nothing, where there are no targets.
+        `options` : more for `neural.losses.SemiDual`. Nothing, where there are no targets.
         """
         from ...losses import Loss, SemiDual
 
         if not targets:
             return Loss([])
-        n_queries, rate = self.chosen("n_queries"), self.chosen("dual_rate")
+        n_queries, rate = self.n_queries, self.dual_rate
         if n_queries is not None:
             n_queries = max(1, n_queries // sight.sparser)
         return SemiDual(
@@ -151,14 +136,9 @@ class Transported(PictureDescent):
             targets,
             rate={layer: rate * sight.rates.get(layer, 1.0) for layer in targets},
             where=sight.where,
-            schedule=self.chosen("schedule"),
+            schedule=self.dual_schedule,
             rng=work.rng,
-            **{
-                "n_queries": n_queries,
-                "n_image_queries": n_queries,
-                "step": self.chosen("step"),
-                **options,
-            },
+            **{"n_queries": n_queries, "n_image_queries": n_queries, **options},
         )
 
 
@@ -176,6 +156,16 @@ class WithPatches(Transported):
         low=1,
         high=12,
         stage="synthesis",
+        automatic=True,
+    )
+    coarsest: int = setting(
+        None,
+        "pixels: where n_levels is none the coarsest level is shorter than twice this; none: "
+        f"{COARSEST}",
+        low=LEAST,
+        high=4096,
+        stage="synthesis",
+        older=None,
     )
     n_patches: int | None = setting(
         None,
@@ -183,6 +173,13 @@ class WithPatches(Transported):
         low=2,
         high=10_000_000,
         stage="synthesis",
+    )
+    dual_step: str = setting(
+        None,
+        f"ascent steps for patches, {DUAL_STEP_HELP}; none: cost, as published plain",
+        choices=DUAL_STEPS,
+        stage="synthesis",
+        older=None,
     )
 
     @property
@@ -200,13 +197,17 @@ class WithPatches(Transported):
         self.count_levels(exemplar.shape)
         return exemplar
 
+    def adapted(self, exemplar: np.ndarray) -> Self:
+        """`n_levels` as `count_levels` says."""
+        return replace(self, n_levels=self.count_levels(exemplar.shape))
+
     def count_levels(self, shape: tuple[int, ...]) -> int:
         """The number of levels for an exemplar of this shape; TextoError if too many."""
         sides = [[side >> level for side in shape[:2]] for level in range(12)]
         windows = [[max(0, side - self.patch_size + 1) for side in pair] for pair in sides]
         fitting = max(1, sum(rows * columns >= LEAST_PATCHES for rows, columns in windows))
         if self.n_levels is None:
-            least = self.chosen("coarsest"), LEAST
+            least = self.coarsest, LEAST
             usual, most = (sum(min(pair) >= side for pair in sides) for side in least)
             return min(fitting, max(1, usual, min(PUBLISHED_LEVELS, most)))
         if self.n_levels > fitting:
@@ -220,15 +221,21 @@ class WithPatches(Transported):
 
     def count_sizes(self, shape: tuple[int, ...]) -> int:
         """One a level of patches."""
-        return self.count_levels(shape) if self.chosen("start") == "coarse" else 1
+        return self.count_levels(shape) if self.start == "coarse" else 1
 
-    def patch_loss(self, work: Any) -> Any:
+    def copyable(self, level: HoleLevel) -> tuple[int, str, str]:
+        """Patches."""
+        size = self.patch_size
+        return len(level.known(size)), f"patches of {size} x {size} pixels", "lower patch_size"
+
+    def patch_loss(self, work: Work) -> Additive:
         """The transport of patches at the levels from `work.level` up, their mean."""
         n_levels = self.count_levels(work.whole_shape) - work.level
         while n_levels > 1 and min(work.sides) >> (n_levels - 1) < self.patch_size:
             n_levels -= 1  # a tile smaller than the coarsest patches
         sight = work.patches(self.patch_size, n_levels)
-        return self.semidual(sight, sight.targets, work, n_targets=self.chosen("n_patches"))
+        options = {"step": self.dual_step, "n_targets": self.n_patches}
+        return self.semidual(sight, sight.targets, work, **options)
 
 
 @dataclass(frozen=True)
@@ -242,22 +249,42 @@ class WithNetwork(Networked, Transported):
         high=10_000_000,
         stage="synthesis",
     )
+    network_dual_step: str = setting(
+        None,
+        f"ascent steps for features of networks, {DUAL_STEP_HELP}; none: cost, as published "
+        "normalised",
+        choices=DUAL_STEPS,
+        stage="synthesis",
+        older=None,
+    )
 
-    def network_loss(self, work: Any) -> Any:
+    def copyable(self, level: HoleLevel) -> tuple[int, str, str]:
+        """Features of the layer that has the most."""
+        from ...runtime.devices import resolve_device
+        from .hole_sights import known_features
+
+        backbone = self.backbone(str(resolve_device(self.device)))
+        count, layer = known_features(backbone, level.picture, level.barred)
+        return count, f"features of {layer}", "choose earlier layers"
+
+    def network_loss(self, work: Work) -> Additive:
         """The sum over layers of the transport of features."""
         from ...features import normalised
 
         sight = work.network(self.backbone(work.device))
         features = normalised(sight.features, sight.targets)
+        options: dict[str, Any] = {
+            "step": self.network_dual_step,
+            "n_targets": self.n_targets,
+            "weights": 1.0,
+        }
         if self.as_published:
             features.norms |= self.published_norms(features.norms, work)
-        options = {"n_targets": self.n_targets, "weights": 1.0}
-        if self.as_published:
             n_queries = self.n_queries or GRID
-            options |= {"step": "normalised", "n_queries": n_queries, "n_image_queries": n_queries}
+            options |= {"n_queries": n_queries, "n_image_queries": n_queries}
         scaled = features.scaled(sight.targets)
         return self.semidual(replace(sight, features=features), scaled, work, **options)
 
-    def published_norms(self, norms: dict[str, float], work: Any) -> dict[str, float]:
+    def published_norms(self, norms: dict[str, float], work: Work) -> dict[str, float]:
         """What the published code divides by, where it is not `norms`."""
         return {}

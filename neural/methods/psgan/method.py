@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -11,12 +12,10 @@ from texto.core.errors import TextoError
 from texto.core.settings import PERIODIC, check_settings, setting, tileable_setting
 from texto.core.types import Progress
 
-from ..families.adversarial import AdversarialMethod
-from ..families.trained import precision_setting
+from ..families.trained import TrainedMethod, device_setting, precision_setting
 
 if TYPE_CHECKING:
-    from torch import nn
-
+    from .generator import SpatialGenerator
     from .training import SpatialTask
 
 SAMPLE = 160  # pixels a side, where the setting is None and the exemplar has as many
@@ -24,7 +23,7 @@ MOST_WEIGHTS = 100_000_000  # some 2 GB in training; the published networks have
 
 
 @dataclass(frozen=True)
-class PSGAN(AdversarialMethod):
+class PSGAN(TrainedMethod["SpatialGenerator"]):
     """Periodic spatial GAN: psgan.
 
     Bergmann, Jetchev, Vollgraf 2017. A convolutional generator learns to make samples that a
@@ -39,6 +38,7 @@ class PSGAN(AdversarialMethod):
     with `width=20 discriminator_width=20 sample_size=64 batch_size=4` half an hour.
     """
 
+    device: str = device_setting()
     n_iter: int = setting(
         25_000, "training steps, of the discriminator and the generator", low=1, high=1_000_000
     )
@@ -49,6 +49,7 @@ class PSGAN(AdversarialMethod):
         "side in pixels of crops and samples; none: 160, or the exemplar's shorter side",
         low=4,
         high=2048,
+        automatic=True,
     )
     n_doublings: int = setting(
         4,
@@ -81,6 +82,18 @@ class PSGAN(AdversarialMethod):
     precision: str = precision_setting()
     tileable: str = tileable_setting()
 
+    summary: ClassVar[str] = "periodic spatial GAN (Bergmann, Jetchev, Vollgraf 2017)"
+    good_for: ClassVar[str] = "regular textures, on a GPU; a day or more on processors"
+    quick: ClassVar[Mapping[str, Any]] = {
+        "n_iter": 3,
+        "sample_size": 24,
+        "n_doublings": 3,
+        "width": 4,
+        "discriminator_width": 4,
+        "n_calibration": 2,
+        "device": "cpu",
+    }
+
     def __post_init__(self):
         check_settings(self)
         if self.n_local + self.n_periodic == 0:
@@ -99,20 +112,26 @@ class PSGAN(AdversarialMethod):
                 "raise it, or lower n_doublings",
             )
 
-    def check(self, exemplar: np.ndarray) -> None:
-        """Wants room for a crop."""
+    def checked(self, exemplar: np.ndarray, what: str) -> np.ndarray:
+        """As in all methods; TextoError where there is no room for a crop."""
+        exemplar = super().checked(exemplar, what)
         height, width = exemplar.shape[:2]
         if min(height, width) < (self.sample_size or self._least):
             name = "sample_size" if self.sample_size else "n_doublings"
             wanted = f"{name}={self.sample_size or self.n_doublings}"
             why = f"is {width}x{height}, too small for {wanted}"
-            raise TextoError("exemplar", why, f"lower {name} or choose a larger picture")
+            raise TextoError(what, why, f"lower {name} or choose a larger picture")
+        return exemplar
+
+    def adapted(self, exemplar: np.ndarray) -> Self:
+        """`sample_size` set."""
+        return replace(self, sample_size=self.sample_size or self._usual_side(exemplar))
 
     def n_steps(self, exemplar: np.ndarray) -> int:
         """`n_iter`."""
         return self.n_iter
 
-    def network(self, exemplar: np.ndarray, rng: np.random.Generator) -> nn.Module:
+    def network(self, exemplar: np.ndarray, rng: np.random.Generator) -> SpatialGenerator:
         """See `neural.methods.psgan.generator.SpatialGenerator`."""
         from .generator import SpatialGenerator
 
@@ -121,7 +140,7 @@ class PSGAN(AdversarialMethod):
         return SpatialGenerator(exemplar.shape[2], **options, rng=rng)
 
     def task(
-        self, exemplar: np.ndarray, network: nn.Module, rng: np.random.Generator
+        self, exemplar: np.ndarray, network: SpatialGenerator, rng: np.random.Generator
     ) -> SpatialTask:
         """See `neural.methods.psgan.training.SpatialTask`."""
         from ...runtime.devices import takes_bfloat16
@@ -135,7 +154,7 @@ class PSGAN(AdversarialMethod):
             network,
             critic.to(device),
             to_planes(exemplar, device),
-            side=self.sample_size or min(SAMPLE, *exemplar.shape[:2]),
+            side=self.sample_size or self._usual_side(exemplar),
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
             n_calibration=self.n_calibration,
@@ -145,7 +164,7 @@ class PSGAN(AdversarialMethod):
 
     def paint(
         self,
-        network: nn.Module,
+        network: SpatialGenerator,
         exemplar: np.ndarray,
         shape: tuple[int, int],
         *,
@@ -156,6 +175,9 @@ class PSGAN(AdversarialMethod):
         from .generator import paint
 
         return paint(network, shape, rng=rng, periodic=PERIODIC[self.tileable], progress=progress)
+
+    def _usual_side(self, exemplar: np.ndarray) -> int:
+        return max(self._least, min(SAMPLE, *exemplar.shape[:2]))
 
     @property
     def _least(self) -> int:

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from texto.core.errors import TextoError, TextoWarning
-from texto.core.settings import PERIODIC, check_settings, setting, tileable_setting
+from texto.core.settings import PERIODIC, check_settings, fill, setting, tileable_setting
 from texto.core.types import Progress
 
-from ..families.adversarial import AdversarialMethod
+from ..families.trained import TrainedMethod, device_setting
 from .scales import RECEPTIVE, Scales, scales_of
 
 if TYPE_CHECKING:
-    from torch import nn
-
-    from ...training.adversarial import AdversarialTask
+    from .networks import Pyramid
+    from .training import PyramidTask
 
 TOLD = 0.9  # of the exemplar's size: where training sees less, it is told
 
 
 @dataclass(frozen=True)
-class SinGAN(AdversarialMethod):
+class SinGAN(TrainedMethod["Pyramid"]):
     """A pyramid of generators trained on one picture: singan.
 
     Shaham, Dekel, Michaeli 2019. From about 25 pixels up, at each scale a generator adds detail
@@ -37,21 +37,22 @@ class SinGAN(AdversarialMethod):
     Needs no weights.
     """
 
+    device: str = device_setting()
     preset: str = setting(
         "published",
         "the settings that are none: as published, or for a CPU",
         choices=("published", "fast"),
     )
-    n_iter: int | None = setting(
+    n_iter: int = setting(
         None, "steps at each scale; none: by preset, 2000 or 300", low=1, high=1_000_000
     )
-    n_critic: int | None = setting(
+    n_critic: int = setting(
         None, "steps of the critic in a step; none: by preset, 3 or 1", low=1, high=100
     )
-    n_generator: int | None = setting(
+    n_generator: int = setting(
         None, "steps of the generator in a step; none: by preset, 3 or 1", low=1, high=100
     )
-    learning_rate: float | None = setting(
+    learning_rate: float = setting(
         None,
         "Adam's step, a tenth of it in the last fifth of a scale; none: by preset, 0.0005 or 0.001",
         low=1e-6,
@@ -60,10 +61,10 @@ class SinGAN(AdversarialMethod):
     width: int = setting(
         32, "feature maps of the coarsest scale, doubled every 4 scales", low=1, high=256
     )
-    max_width: int | None = setting(
+    max_width: int = setting(
         None, "feature maps at most; none: by preset, 128 or 32", low=1, high=256
     )
-    factor: float | None = setting(
+    factor: float = setting(
         None,
         "from one scale to the next coarser one, at least; none: by preset, 0.75 or 0.6",
         low=0.25,
@@ -91,7 +92,23 @@ class SinGAN(AdversarialMethod):
     )
     tileable: str = tileable_setting()
 
-    presets: ClassVar[dict[str, dict[str, Any]]] = {
+    summary: ClassVar[str] = (
+        "a pyramid of generators against critics, of one picture (Shaham, Dekel, Michaeli 2019)"
+    )
+    good_for: ClassVar[str] = (
+        "pictures with a layout; a day on a processor, `preset=fast` in minutes"
+    )
+    quick: ClassVar[Mapping[str, Any]] = {
+        "n_iter": 2,
+        "n_critic": 1,
+        "n_generator": 1,
+        "width": 4,
+        "factor": 0.3,
+        "coarsest": 20,
+        "device": "cpu",
+    }
+    preset_setting: ClassVar[str] = "preset"
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "published": {
             "n_iter": 2000,
             "n_critic": 3,
@@ -112,57 +129,53 @@ class SinGAN(AdversarialMethod):
 
     def __post_init__(self):
         check_settings(self)
-
-    def chosen(self, name: str) -> Any:
-        """The setting `name`, or what `preset` has for None."""
-        value = getattr(self, name)
-        return value if value is not None else self.presets[self.preset][name]
+        fill(self, self.presets[self.preset])
 
     def scales(self, shape: tuple[int, ...]) -> Scales:
         """The scales of an exemplar of `shape`."""
         options = {"coarsest": self.coarsest, "largest": self.largest}
-        return scales_of(shape, factor=self.chosen("factor"), **options)
+        return scales_of(shape, factor=self.factor, **options)
 
     def widths(self, shape: tuple[int, ...]) -> list[int]:
         """The feature maps at each scale of an exemplar of `shape`."""
-        return self.scales(shape).widths(self.width, self.chosen("max_width"))
+        return self.scales(shape).widths(self.width, self.max_width)
 
     def n_steps(self, exemplar: np.ndarray) -> int:
         """`n_iter` a scale."""
-        return self.chosen("n_iter") * len(self.scales(exemplar.shape))
+        return self.n_iter * len(self.scales(exemplar.shape))
 
-    def check(self, exemplar: np.ndarray) -> None:
-        """TextoError where a patch of 11 pixels does not fit in."""
+    def checked(self, exemplar: np.ndarray, what: str) -> np.ndarray:
+        """As in all methods; TextoError where a patch of 11 pixels does not fit in."""
+        exemplar = super().checked(exemplar, what)
         scales = self.scales(exemplar.shape)
         height, width = exemplar.shape[:2]
         if min(min(size) for size in scales.sizes(exemplar.shape)) < RECEPTIVE:
             seen = f", seen at {scales.shares[0]:.2g} of it" if scales.shares[0] < 1 else ""
             raise TextoError(
-                "exemplar",
+                what,
                 f"is {width}x{height}{seen}, smaller than the {RECEPTIVE} pixels of a patch",
                 "give a larger picture" + (", or raise largest" if seen else ""),
             )
+        return exemplar
 
-    def network(self, exemplar: np.ndarray, rng: np.random.Generator) -> nn.Module:
+    def network(self, exemplar: np.ndarray, rng: np.random.Generator) -> Pyramid:
         """The generators of all scales."""
         from .networks import Pyramid
 
         sizes = self.scales(exemplar.shape).sizes(exemplar.shape)
         return Pyramid(exemplar.shape[2], self.widths(exemplar.shape), sizes[0], rng=rng)
 
-    def task(
-        self, exemplar: np.ndarray, network: nn.Module, rng: np.random.Generator
-    ) -> AdversarialTask:
+    def task(self, exemplar: np.ndarray, network: Pyramid, rng: np.random.Generator) -> PyramidTask:
         """The training of all scales, one after another; a note where they are far smaller."""
         from ...training.adversarial import to_planes
         from .sampling import shrunk
         from .training import PyramidTask, Schedule
 
         schedule = Schedule(
-            n_iter=self.chosen("n_iter"),
-            rate=self.chosen("learning_rate"),
-            n_critic=self.chosen("n_critic"),
-            n_generator=self.chosen("n_generator"),
+            n_iter=self.n_iter,
+            rate=self.learning_rate,
+            n_critic=self.n_critic,
+            n_generator=self.n_generator,
             penalty=self.penalty,
             reconstruction=self.reconstruction,
             noise=self.noise,
@@ -175,7 +188,7 @@ class SinGAN(AdversarialMethod):
 
     def paint(
         self,
-        network: nn.Module,
+        network: Pyramid,
         exemplar: np.ndarray,
         shape: tuple[int, int],
         *,
