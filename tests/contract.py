@@ -17,40 +17,17 @@ import pytest
 
 import texto
 from texto.core import registry
-from texto.core.contract import Inpaints, Method, Mixes, Model
+from texto.core.contract import Adapts, Inpaints, Method, Mixes, Model
 from texto.core.errors import TextoError
 from texto.core.settings import settings_of
 from texto.core.types import Step
 
-# Settings that make a method quick on an exemplar of about 60 pixels; most need none.
-QUICK: dict[str, dict[str, Any]] = {
-    "texto": {"n_patches": 300, "n_iter_dual": 30, "stride": 2, "device": "cpu"},
-    "gpnn": {"n_levels": 4, "n_iter": 3, "device": "cpu"},
-    "efros-leung": {"patch_size": 5, "n_patches": 500},
-    "kwatra": {"patch_size": 16, "n_iter": 2, "n_patches": 1000, "device": "cpu"},
-    "patch-ot": {
-        "n_iter": 2,
-        "n_iter_dual": 2,
-        "n_patches": 500,
-        "n_queries": 400,
-        "device": "cpu",
-    },
-    "patch-assignment": {"n_iter": 2, "n_exact": 100, "device": "cpu"},
-    "textogmm": {
-        "patch_size": 6,
-        "n_components": 3,
-        "n_patches": 600,
-        "n_iter": 2,
-        "n_iter_em": 5,
-        "n_iter_sliced": 1,
-        "n_dims": 12,
-        "stride": 3,
-        "device": "cpu",
-    },
-}
-for _name in registry.METHODS:
-    QUICK.setdefault(_name, getattr(registry.method_class(_name), "quick", {}))
 SEAM = 1.25  # a seam may be this much rougher than the roughest line inside
+
+
+def quick_settings(name: str) -> dict[str, Any]:
+    """Settings with which the method called `name` is quick."""
+    return dict(registry.method_class(name).quick)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -62,7 +39,7 @@ class Case:
 
     @cached_property
     def method(self) -> Method:
-        return registry.method_class(self.name)(**QUICK.get(self.name, {}))
+        return registry.method_class(self.name)(**quick_settings(self.name))
 
     @cached_property
     def model(self) -> Model:
@@ -113,7 +90,20 @@ def fit_leaves_the_exemplar_alone(case: Case) -> None:
     exemplar[:] = 0
     result = model.synthesize((24, 31), rng=1)
     assert np.array_equal(result, case.picture), "the model shares memory with its exemplar"
-    assert model.method == case.method
+    assert model.method == case.model.method
+
+
+def automatic_settings_are_set_in_a_model(case: Case) -> None:
+    method = case.model.method
+    left = [
+        name
+        for name, known in settings_of(method).items()
+        if known.automatic and getattr(method, name) is None
+    ]
+    assert not left, f"the model does not tell {left}"
+    if isinstance(method, Adapts):
+        assert method.adapted(case.exemplar) == method
+        assert case.method.adapted(case.exemplar) == method
 
 
 def synthesize_leaves_the_model_alone(case: Case) -> None:
@@ -202,7 +192,7 @@ def a_callback_can_stop_the_run(case: Case) -> None:
 
 def a_restored_model_is_the_same(case: Case) -> None:
     model = case.method.restore(case.model.state())
-    assert model.method == case.method and same_state(model, case.model)
+    assert model.method == case.model.method and same_state(model, case.model)
     assert np.array_equal(model.synthesize((24, 31), rng=1), case.picture)
 
 
@@ -210,7 +200,7 @@ def a_saved_model_is_the_same(case: Case, folder) -> None:
     path, second = folder / "model.safetensors", folder / "again.safetensors"
     texto.save(case.model, path)
     model = texto.load(path)
-    assert model.method == case.method and same_state(model, case.model)
+    assert model.method == case.model.method and same_state(model, case.model)
     assert np.array_equal(model.synthesize((24, 31), rng=1), case.picture)
     texto.save(model, second)
     assert path.read_bytes() == second.read_bytes()
@@ -314,6 +304,7 @@ CLAUSES = [
     it_is_a_frozen_documented_method,
     settings_are_validated,
     fit_leaves_the_exemplar_alone,
+    automatic_settings_are_set_in_a_model,
     synthesize_leaves_the_model_alone,
     any_size_is_a_finite_picture,
     any_channels_and_grey_work,

@@ -17,23 +17,24 @@ from texto.patches.cuts import boundary
 
 
 def _quick_settings():
-    """QUICK of contract.py, which pytest's import mode keeps off the path."""
+    """`quick_settings` of contract.py, which pytest's import mode keeps off the path."""
     path = Path(__file__).parents[1] / "contract.py"
     spec = importlib.util.spec_from_file_location("texto_contract_of_tiling", path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
-    return module.QUICK
+    return module.quick_settings
 
 
 def _methods():
+    quick_settings = _quick_settings()
     for name in registry.names():
         try:
             method = registry.method_class(name)
         except ModuleNotFoundError:
             continue
         if hasattr(method, "inpaint"):
-            yield pytest.param(method(**_quick_settings().get(name, {})), id=name)
+            yield pytest.param(method(**quick_settings(name)), id=name)
 
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* runs on random weights")

@@ -92,7 +92,7 @@ def every_setting(cases):
 @cache
 def quick(name):
     """The method with the contract's quick settings."""
-    return registry.method_class(name)(**contract.QUICK.get(name, {}))
+    return registry.method_class(name)(**contract.quick_settings(name))
 
 
 def noisy_bricks(height=24, width=28):

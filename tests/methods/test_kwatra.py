@@ -9,7 +9,8 @@ import pytest
 from texto.core.errors import TextoError
 from texto.core.types import silent
 from texto.methods import kwatra
-from texto.methods.kwatra import Kwatra, irls_weights
+from texto.methods.kwatra.method import Kwatra
+from texto.methods.kwatra.optimisation import irls_weights
 from texto.patches.database import leading_patch_level, leading_space
 from texto.patches.extraction import extract, extract_at, grid
 from texto.patches.recompose import recompose, squared_distances

@@ -9,14 +9,16 @@ import pytest
 from texto.core.errors import TextoError
 from texto.core.types import silent
 from texto.methods import patch_assignment
-from texto.methods.patch_assignment import PatchAssignment, _Assignments, _balanced, _patches_at
+from texto.methods.patch_assignment.assignments import _balanced, _patches_at
+from texto.methods.patch_assignment.assignments import Assignments, _balanced, _patches_at
+from texto.methods.patch_assignment.method import PatchAssignment
 from texto.patches.extraction import extract, grid
 from texto.transport.plan import squared_costs
 
 
 def assignments(exemplar, shape=(40, 44), progress=silent, **settings):
     model = PatchAssignment(**{"device": "cpu", "patch_size": 6, **settings}).fit(exemplar)
-    return _Assignments(model, shape, np.random.default_rng(0), progress)
+    return Assignments(model.method, model.exemplar, shape, np.random.default_rng(0), progress)
 
 
 def matched(exemplar, *, shape=(64, 72), **settings):

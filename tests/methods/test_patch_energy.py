@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from texto.methods.patch_ot.energy import LevelEnergy, gradient
+from texto.methods.patch_ot.energy import LevelEnergy, Torus, gradient
 from texto.patches.database import patch_level
 from texto.patches.extraction import extract, extract_at, grid
 from texto.patches.pyramid import pyramid
@@ -33,7 +33,7 @@ def energy(picture, *, n_queries=WHOLE, rate=0.2, n_patches=None, size=SIZE):
         kept_variance=1.0,
         rng=np.random.default_rng(0),
     )
-    return LevelEnergy(database, n_queries=n_queries, rate=rate, device="cpu")
+    return LevelEnergy(database, n_queries=n_queries, rate=rate, device="cpu", places=Torus(size))
 
 
 def distances(picture, target, size=SIZE):

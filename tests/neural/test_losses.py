@@ -12,7 +12,7 @@ from neural.losses import Gram, SemiDual, Sliced, detached  # noqa: E402
 from neural.losses.ctransform import Targets  # noqa: E402
 from texto.core.errors import TextoError  # noqa: E402
 from texto.core.threads import single_blas  # noqa: E402
-from texto.methods.patch_ot.energy import LevelEnergy  # noqa: E402
+from texto.methods.patch_ot.energy import LevelEnergy, Torus  # noqa: E402
 from texto.patches.database import PatchLevel, draw_corners  # noqa: E402
 from texto.patches.extraction import extract_at, grid  # noqa: E402
 from texto.patches.pyramid import pyramid  # noqa: E402
@@ -70,7 +70,11 @@ def test_patches_agree_with_the_closed_form_of_patch_ot(picture):
         patches = extract_at(source, corners, SIZE)
         space = principal_space(patches, kept_variance=1.0)
         energy = LevelEnergy(
-            PatchLevel(source, corners, space, SIZE), n_queries=10**6, rate=0.1, device="cpu"
+            PatchLevel(source, corners, space, SIZE),
+            n_queries=10**6,
+            rate=0.1,
+            device="cpu",
+            places=Torus(SIZE),
         )
         energy._ascent.potential = rng.normal(0, 0.3, len(corners))
         spots = grid(view.shape[:2], SIZE, 1, (True, True))
@@ -99,7 +103,7 @@ def test_the_ascent_steps_are_those_of_patch_ot(picture):
     corners = draw_corners(source.shape, SIZE, 10**6, np.random.default_rng(0))
     patches = extract_at(source, corners, SIZE)
     level = PatchLevel(source, corners, principal_space(patches, kept_variance=1.0), SIZE)
-    energy = LevelEnergy(level, n_queries=10**6, rate=0.3, device="cpu")
+    energy = LevelEnergy(level, n_queries=10**6, rate=0.3, device="cpu", places=Torus(SIZE))
     features = PatchFeatures(SIZE, 1, device="cpu")
     targets = PatchFeatures(SIZE, 1, periodic=(False, False), device="cpu").of(source)
     options = {"rate": 0.3, "step": "cost", "schedule": "sqrt"}

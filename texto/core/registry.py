@@ -16,9 +16,9 @@ from .errors import TextoError
 METHODS = {
     "gaussian": "texto.methods.gaussian:Gaussian",
     "textogmm": "texto.methods.textogmm.method:TextoGMM",
-    "kwatra": "texto.methods.kwatra:Kwatra",
+    "kwatra": "texto.methods.kwatra.method:Kwatra",
     "patch-ot": "texto.methods.patch_ot.method:PatchOT",
-    "patch-assignment": "texto.methods.patch_assignment:PatchAssignment",
+    "patch-assignment": "texto.methods.patch_assignment.method:PatchAssignment",
     "texto": "texto.methods.texto.method:Texto",
     "gpnn": "texto.methods.gpnn.method:GPNN",
     "efros-leung": "texto.methods.efros_leung.method:EfrosLeung",

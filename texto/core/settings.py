@@ -197,7 +197,7 @@ def replaced(thing: T, **changes: Any) -> T:
     if isinstance(thing, HasPresets) and thing.preset_setting in changes:
         values = thing.presets[getattr(thing, thing.preset_setting)]
         kept = {name: getattr(thing, name) for name in settings_of(thing)}
-        anew = {name: None for name, value in values.items() if kept.get(name, None) == value}
+        anew = {name: None for name, value in values.items() if kept.get(name) == value}
         changes = {**{name: None for name in anew if name in kept}, **changes}
     return cast(T, dataclasses.replace(cast(Any, thing), **changes))
 

@@ -12,6 +12,7 @@ from typing import NoReturn
 import numpy as np
 
 from .errors import TextoError
+from .types import as_image
 
 _SUM_TOLERANCE = 1e-4
 _ROUNDING = 1e-5  # relative: float32 arithmetic in a few hundred dimensions
@@ -50,6 +51,12 @@ def take(
         _refuse(name, f"has shape {_shape(array.shape)}, expected {_shape(shape)}")
     _check_finite(array, name)
     return array
+
+
+def kept_exemplar(state: Mapping[str, np.ndarray], *, smallest: int = 1) -> np.ndarray:
+    """The tensor `exemplar`, (H, W, C) float32 in [0, 1], no side under `smallest` pixels."""
+    exemplar = take(state, "exemplar", shape=(None, None, None), dtype=np.float32)
+    return as_image(exemplar, "tensor 'exemplar'", smallest=smallest)
 
 
 def check_probabilities(array: np.ndarray, name: str) -> None:

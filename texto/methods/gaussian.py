@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ..core.settings import PERIODIC, check_settings, tileable_setting
-from ..core.state import only, take
+from ..core.state import kept_exemplar, only
 from ..core.types import Progress, Rng, Step, as_image, as_shape, generator, silent
 from ..patches.masks import as_sources
 from ..patches.noise import gaussian_field, texton
@@ -25,6 +25,12 @@ class Gaussian:
     Galerne, Gousseau, Morel 2011. It keeps colours and spectrum and no edges: right for
     micro-textures such as sand or cloth seen from far, and what TextoGMM starts from.
     """
+
+    summary = (
+        "stationary Gaussian model: colours and spectrum, no edges (Galerne, Gousseau, Morel 2011)"
+    )
+    good_for = "micro-textures"
+    quick: ClassVar[Mapping[str, Any]] = {}
 
     tileable: str = tileable_setting()
 
@@ -60,11 +66,10 @@ class Gaussian:
         progress(Step("inpaint", 0, 1, 1))
         return filled
 
-    def restore(self, state: Mapping[str, Any]) -> GaussianModel:
+    def restore(self, state: Mapping[str, np.ndarray]) -> GaussianModel:
         """The model whose `state()` is `state`."""
         only(state, ["exemplar"])
-        exemplar = take(state, "exemplar", shape=(None, None, None), dtype=np.float32)
-        return GaussianModel(self, as_image(exemplar, "tensor 'exemplar'"))
+        return GaussianModel(self, kept_exemplar(state))
 
 
 @dataclass(frozen=True, eq=False)

@@ -59,7 +59,7 @@ def grid(
         _starts(size, patch_size, stride, wraps)
         for size, wraps in zip(shape, periodic, strict=True)
     ]
-    return Grid(tuple(shape), patch_size, *axes)
+    return Grid((shape[0], shape[1]), patch_size, *axes)
 
 
 def extract(image: np.ndarray, grid: Grid) -> np.ndarray:
@@ -145,7 +145,7 @@ def _runs(indices: np.ndarray) -> list[Run]:
     ]
 
 
-def all_corners(shape: tuple[int, int], patch_size: int) -> np.ndarray:
+def all_corners(shape: tuple[int, ...], patch_size: int) -> np.ndarray:
     """The corners (n, 2) of all patches that fit into `shape`, row by row."""
     counts = [size - patch_size + 1 for size in shape[:2]]
     return np.indices(counts, dtype=np.int32).reshape(2, -1).T

@@ -61,7 +61,7 @@ def hole_pyramid(holes: np.ndarray, n_levels: int) -> list[np.ndarray]:
     for _ in range(n_levels - 1):
         height, width = (side // 2 * 2 for side in levels[-1].shape)
         blocks = levels[-1][:height, :width].reshape(height // 2, 2, width // 2, 2)
-        levels.append(blocks.any(axis=(1, 3)))
+        levels.append(np.any(blocks, axis=(1, 3)))
     return levels
 
 

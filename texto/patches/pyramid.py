@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..core.errors import TextoError
+
+MOST_LEVELS = 12  # the greatest `n_levels` of a dyadic pyramid
+
 
 def pyramid(image: np.ndarray, n_levels: int) -> list[np.ndarray]:
     """[u_0, ..., u_{S-1}] : u_0 is `image` (H, W, C), each next one its 2 x 2 means.
@@ -44,18 +48,53 @@ def fitting_sizes(
     shape: tuple[int, int], n_levels: int, patch_size: int, periodic: tuple[bool, bool]
 ) -> list[tuple[int, int]]:
     """`level_sizes` with room for a patch on every open axis."""
-    return [
-        tuple(
-            side if wraps else max(side, patch_size)
-            for side, wraps in zip(size, periodic, strict=True)
-        )
-        for size in level_sizes(shape, n_levels)
-    ]
+    return [fitting(size, patch_size, periodic) for size in level_sizes(shape, n_levels)]
+
+
+def fitting(
+    shape: tuple[int, int], patch_size: int, periodic: tuple[bool, bool]
+) -> tuple[int, int]:
+    """`shape` with room for a patch on every open axis."""
+    height, width = (
+        side if wraps else max(side, patch_size)
+        for side, wraps in zip(shape, periodic, strict=True)
+    )
+    return height, width
 
 
 def level_sizes(shape: tuple[int, int], n_levels: int) -> list[tuple[int, int]]:
     """Sizes of the synthesis at each level, finest first; halves are rounded up."""
-    sizes = [tuple(shape)]
+    sizes = [(shape[0], shape[1])]
     for _ in range(n_levels - 1):
-        sizes.append(tuple(-(-size // 2) for size in sizes[-1]))
+        height, width = sizes[-1]
+        sizes.append((-(-height // 2), -(-width // 2)))
     return sizes
+
+
+def count_halvings(shape: tuple[int, ...], least: int) -> int:
+    """How many levels of a picture of this shape, from the finest, have no side under `least`."""
+    return sum(min(shape[:2]) >> level >= least for level in range(MOST_LEVELS))
+
+
+def count_levels(
+    asked: int | None,
+    *,
+    usual: int,
+    most: int,
+    shape: tuple[int, ...],
+    given: str,
+    remedy: str = "lower n_levels or patch_size",
+) -> int:
+    """The setting `n_levels` for an exemplar of this shape: as `asked`, or the `usual` number.
+
+    TextoError where more are asked for than the `most` that suit the settings `given`.
+    """
+    if asked is None:
+        return max(1, min(usual, most))
+    if asked > most:
+        raise TextoError(
+            "n_levels",
+            f"is {asked}, at most {most} suit an exemplar of {shape[1]}x{shape[0]} with {given}",
+            remedy,
+        )
+    return asked

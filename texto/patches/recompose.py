@@ -58,11 +58,11 @@ def recompose_finer(
     `grid.shape`, and twice less one on a periodic axis of odd length.
     """
     # Round a periodic axis of odd size patches overlap; a cut would leave a seam.
-    twice = tuple(
+    height, width = (
         fine if wraps else 2 * coarse
         for fine, coarse, wraps in zip(shape, grid.shape, periodic, strict=True)
     )
-    spots = grid.scaled(2, twice)
+    spots = grid.scaled(2, (height, width))
     picture = recompose(finer, 2 * corners, spots, weighting=weighting, importance=importance)
     return np.ascontiguousarray(picture[: shape[0], : shape[1]])
 

@@ -97,4 +97,4 @@ def random_grid(
     for size, wraps in zip(shape, periodic, strict=True):
         end = size if wraps else size - PATCH_SIZE + 1
         axes.append(np.arange(int(rng.integers(min(stride, end))), end, stride))
-    return Grid(tuple(shape), PATCH_SIZE, *axes)
+    return Grid(shape, PATCH_SIZE, *axes)

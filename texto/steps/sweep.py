@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
 from ..core.types import Progress, Step
-from ..patches.database import Transport
 from ..patches.extraction import Grid, grid
 from ..patches.recompose import recompose, recompose_finer
 from .sliced_flow import PATCH_SIZE, sliced_transport
 
+T = TypeVar("T")
+T_contra = TypeVar("T_contra", contravariant=True)
+
 START_STEPS = 6  # times as many sliced steps on the start as between passes
 
 
-class Database(Protocol):
-    """One level of the exemplar, `picture` (H, W, C), that can tell where patches come from."""
+class Database(Protocol[T_contra]):
+    """One level of the exemplar, `picture` (H, W, C), that can tell where patches come from.
+
+    T : what it takes as a transport, a map of patches in most methods.
+    """
 
     @property
     def picture(self) -> np.ndarray: ...
@@ -27,14 +32,14 @@ class Database(Protocol):
     def patch_size(self) -> int: ...
 
     def assign(
-        self, synthesis: np.ndarray, spots: Grid, transport: Transport, device: str
+        self, synthesis: np.ndarray, spots: Grid, transport: T_contra, device: str
     ) -> np.ndarray:
         """Corners (n, 2) in `picture` for the patches of `synthesis` at `spots`, transported."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
-class Sweep:
+class Sweep(Generic[T]):
     """What a sweep needs beside its start and its maps; lists go from fine to coarse.
 
     At each level, `passes` times: transport the patches of the synthesis, project them on the
@@ -43,7 +48,7 @@ class Sweep:
     exemplar's finer pixels (poster, section 6).
     """
 
-    databases: Sequence[Database]
+    databases: Sequence[Database[T]]
     sizes: Sequence[tuple[int, int]]
     passes: Sequence[int]
     stride: int
@@ -57,7 +62,7 @@ class Sweep:
     def run(
         self,
         synthesis: np.ndarray,
-        transport_for: Callable[[int, int, np.ndarray], Transport],
+        transport_for: Callable[[int, int, np.ndarray], T],
         *,
         rng: np.random.Generator,
     ) -> np.ndarray:

@@ -5,7 +5,7 @@ Rabin, Peyre, Delon, Bernot 2011.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -27,6 +27,17 @@ def frame(covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     powers = (variances / mean + RIDGE) ** (WHITENING / 2)
     analysis, synthesis = (axes / powers).astype(np.float32), (axes * powers).astype(np.float32)
     return analysis, synthesis
+
+
+def barycentre(quantiles: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
+    """(n, k): the barycentre at `weights` (r,) of r `quantiles` (n, k), each column sorted.
+
+    In one dimension it is the weighted mean of the quantiles.
+    """
+    total = np.zeros_like(quantiles[0])
+    for number in np.flatnonzero(weights):
+        total += np.float32(weights[number]) * quantiles[number]
+    return total
 
 
 def displacement(source: np.ndarray, target: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:

@@ -23,10 +23,9 @@ from texto.core.types import Progress, Rng, Step, generator
 from texto.patches.database import PatchLevel
 from texto.patches.recompose import EXPONENT
 from texto.steps.conditional import conditional_fill
-from texto.steps.inpainting.filling import LEAST_PATCHES, Match
+from texto.steps.inpainting.filling import LEAST_PATCHES, SETTLED, Match, useful_sizes
 from texto.steps.inpainting.hole_flow import HoleFlow
 from texto.steps.inpainting.levels import HoleLevel, as_holed, hole_levels
-from texto.steps.inpainting.robust import SETTLED, useful_sizes
 from texto.steps.inpainting.spots import HolePatches, touching
 from texto.steps.inpainting.trust import trust
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ...core.errors import TextoError, TextoWarning
 from ...core.settings import PERIODIC, check_settings, setting, tileable_setting
-from ...core.state import only, take
+from ...core.state import kept_exemplar, only
 from ...core.threads import single_blas
 from ...core.types import Progress, Rng, Step, as_image, as_shape, generator, silent
 from ...patches.database import draw_corners
@@ -36,6 +36,10 @@ class EfrosLeung:
     with distance 0, and 1.1 times 0 lets nothing else in. Where another place fits as well as
     places of the exemplar fit each other, we measure the tolerance from that one (`novelty`).
     """
+
+    summary = "pixels copied one by one from similar places (Efros, Leung 1999)"
+    good_for = "small pictures; slow"
+    quick: ClassVar[Mapping[str, Any]] = {"patch_size": 5, "n_patches": 500}
 
     patch_size: int = setting(
         15,
@@ -91,11 +95,10 @@ class EfrosLeung:
         progress(Step("fit", 0, 1, 1))
         return model
 
-    def restore(self, state: Mapping[str, Any]) -> EfrosLeungModel:
+    def restore(self, state: Mapping[str, np.ndarray]) -> EfrosLeungModel:
         """The model whose `state()` is `state`."""
         only(state, ["exemplar"])
-        exemplar = take(state, "exemplar", shape=(None, None, None), dtype=np.float32)
-        return EfrosLeungModel(self, self._checked(exemplar, "tensor 'exemplar'"))
+        return EfrosLeungModel(self, self._checked(kept_exemplar(state), "tensor 'exemplar'"))
 
     def _checked(self, exemplar: np.ndarray, what: str) -> np.ndarray:
         """`exemplar` as an image with room for a window."""

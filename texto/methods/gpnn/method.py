@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from ...core.errors import TextoError
 from ...core.settings import (
     PERIODIC,
     check_settings,
@@ -17,11 +16,12 @@ from ...core.settings import (
     setting,
     tileable_setting,
 )
-from ...core.state import only, take
+from ...core.state import kept_exemplar, only
 from ...core.threads import single_blas
 from ...core.types import Progress, Rng, Step, as_image, as_shape, generator, silent
 from ...patches.database import PatchLevel, leading_patch_level
 from ...patches.extraction import Grid, extract, grid
+from ...patches.pyramid import count_levels, fitting
 from ...patches.recompose import recompose
 from ...patches.resample import enlarged, shrunk
 from ...patches.search import resolve_device
@@ -54,12 +54,20 @@ class GPNN:
     reflection from a random place (the paper: the exemplar itself, or stretched).
     """
 
+    summary = (
+        "patches replaced by nearest neighbours that together use the whole exemplar, coarse to "
+        "fine (Granot 2022)"
+    )
+    good_for = "sharp large structure; copies large pieces, smooth where they do not fit"
+    quick: ClassVar[Mapping[str, Any]] = {"n_levels": 4, "n_iter": 3, "device": "cpu"}
+
     patch_size: int = setting(7, "side of a patch in pixels, at every level", low=2, high=64)
     n_levels: int | None = setting(
         None,
         "pyramid levels; none: until the coarsest is 2 patches, 14 pixels",
         low=1,
         high=MOST_LEVELS,
+        automatic=True,
     )
     ratio: float = setting(0.75, "size of a level, by the next finer one's", low=0.25, high=0.9)
     noise: float = setting(
@@ -97,38 +105,36 @@ class GPNN:
     ) -> GPNNModel:
         """Keep `exemplar` (H, W, C) in [0, 1]: the work is all in `synthesize`."""
         generator(rng)  # nothing is drawn, but a bad seed is told
-        model = self._model(as_image(exemplar, smallest=self.patch_size).copy())
+        exemplar = as_image(exemplar, smallest=self.patch_size).copy()
+        model = GPNNModel(self.adapted(exemplar), exemplar)
         progress(Step("fit", 0, 1, 1))
         return model
 
-    def restore(self, state: Mapping[str, Any]) -> GPNNModel:
+    def restore(self, state: Mapping[str, np.ndarray]) -> GPNNModel:
         """The model whose `state()` is `state`; TextoError where it makes no sense."""
         only(state, ["exemplar"])
-        exemplar = take(state, "exemplar", shape=(None, None, None), dtype=np.float32)
-        return self._model(as_image(exemplar, "tensor 'exemplar'", smallest=self.patch_size))
+        exemplar = kept_exemplar(state, smallest=self.patch_size)
+        return GPNNModel(self.adapted(exemplar), exemplar)
+
+    def adapted(self, exemplar: np.ndarray) -> Self:
+        """This method with `n_levels` as `exemplar` (H, W, C) asks for."""
+        return replace(self, n_levels=self.count_levels(exemplar.shape))
 
     def count_levels(self, shape: tuple[int, ...]) -> int:
         """The number of levels for an exemplar of this shape; TextoError if too many."""
         shortest = [min(self.size(shape, level)) for level in range(MOST_LEVELS)]
-        if self.n_levels is None:
-            return max(1, sum(side >= COARSEST * self.patch_size for side in shortest))
-        fitting = sum(side >= self.patch_size for side in shortest)
-        if self.n_levels > fitting:
-            raise TextoError(
-                "n_levels",
-                f"is {self.n_levels}, at most {fitting} suit an exemplar of "
-                f"{shape[1]}x{shape[0]} with patch_size={self.patch_size}, ratio={self.ratio:g}",
-                "lower n_levels or patch_size",
-            )
-        return self.n_levels
+        return count_levels(
+            self.n_levels,
+            usual=sum(side >= COARSEST * self.patch_size for side in shortest),
+            most=sum(side >= self.patch_size for side in shortest),
+            shape=shape,
+            given=f"patch_size={self.patch_size}, ratio={self.ratio:g}",
+        )
 
     def size(self, shape: tuple[int, ...], level: int) -> tuple[int, int]:
         """The size of a picture of this shape at `level`, 0 = finest."""
-        return tuple(max(1, round(side * self.ratio**level)) for side in shape[:2])
-
-    def _model(self, exemplar: np.ndarray) -> GPNNModel:
-        self.count_levels(exemplar.shape)
-        return GPNNModel(self, exemplar)
+        height, width = (max(1, round(side * self.ratio**level)) for side in shape[:2])
+        return height, width
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +181,10 @@ class _Synthesis:
         self._periodic, self._device = PERIODIC[method.tileable], resolve_device(method.device)
         exemplar, levels = model.exemplar, range(method.count_levels(model.exemplar.shape))
         self._pictures = [shrunk(exemplar, method.size(exemplar.shape, level)) for level in levels]
-        self._sizes = [self._fitting(method.size(shape, level)) for level in levels]
+        self._sizes = [
+            fitting(method.size(shape, level), method.patch_size, self._periodic)
+            for level in levels
+        ]
         self._passes = [method.n_iter] * (len(levels) - 1) + [1]  # as published
         *self._rngs, self._start_rng = rng.spawn(len(levels) + 1)
         self._done = 0
@@ -245,13 +254,6 @@ class _Synthesis:
             n_dims=self._method.n_dims,
             kept_variance=KEPT_VARIANCE,
             rng=self._rngs[level],
-        )
-
-    def _fitting(self, size: tuple[int, int]) -> tuple[int, int]:
-        """`size` with room for a patch on every open axis."""
-        return tuple(
-            side if wraps else max(side, self._method.patch_size)
-            for side, wraps in zip(size, self._periodic, strict=True)
         )
 
 

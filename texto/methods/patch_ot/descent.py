@@ -3,59 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from ...core.settings import PERIODIC
 from ...core.types import Progress, Step
 from ...patches.database import PatchLevel, patch_level
+from ...patches.extraction import Grid
 from ...patches.pyramid import level_sizes, pyramid
 from ...patches.search import resolve_device
 from ...steps.adam import Adam, Plateau
-from .energy import LevelEnergy, Places, gradient
+from .energy import Energy, LevelEnergy, Places, Spots, Torus, gradient
+from .settings import PatchOTSettings
 
-
-class Energy(Protocol):
-    """One level of the cost of a picture (H, W, C): see `LevelEnergy`, the cost of one exemplar."""
-
-    @property
-    def source(self) -> Any:
-        """What the next coarser level takes finer pixels from."""
-        ...
-
-    @property
-    def channels(self) -> int:
-        """C."""
-        ...
-
-    def field(self, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-        """A picture (*shape, C) to start from."""
-        ...
-
-    def ascend(self, picture: np.ndarray, rng: np.random.Generator) -> None:
-        """One step of ascent on the potentials."""
-        ...
-
-    def settle(self) -> None:
-        """Go to the average of the steps that `ascend` has made."""
-        ...
-
-    def gradient(
-        self, picture: np.ndarray, rng: np.random.Generator, *, ascend: bool = True
-    ) -> tuple[float, np.ndarray]:
-        """The cost and its gradient (H, W, C)."""
-        ...
-
-    def enlarged(self, picture: np.ndarray, finer: Any, shape: tuple[int, int]) -> np.ndarray:
-        """`picture` on a grid twice as fine, from the `source` of the next finer level."""
-        ...
+P = TypeVar("P")
+S = TypeVar("S", bound=Spots)
 
 
 def run(
-    method: Any,
+    method: PatchOTSettings,
     n_levels: int,
-    make: Callable[[Sequence[tuple[int, int]]], Sequence[Energy]],
+    make: Callable[[Sequence[tuple[int, int]]], Sequence[Energy[P]]],
     shape: tuple[int, int],
     *,
     rng: np.random.Generator,
@@ -76,16 +45,16 @@ def run(
 
 
 def energies(
-    method: Any, exemplar: np.ndarray, n_levels: int, rng: np.random.Generator
-) -> list[LevelEnergy]:
+    method: PatchOTSettings, exemplar: np.ndarray, n_levels: int, rng: np.random.Generator
+) -> list[LevelEnergy[Grid]]:
     """The cost of each level of `exemplar` (H, W, C), finest first."""
     return [
-        level_energy(method, database(method, picture, rng))
+        level_energy(method, database(method, picture, rng), Torus(method.patch_size))
         for picture in pyramid(exemplar, n_levels)
     ]
 
 
-def database(method: Any, picture: np.ndarray, rng: np.random.Generator) -> PatchLevel:
+def database(method: PatchOTSettings, picture: np.ndarray, rng: np.random.Generator) -> PatchLevel:
     """The targets of a level, `picture` (H, W, C), as the settings of `method` say."""
     windows = int(np.prod([side - method.patch_size + 1 for side in picture.shape[:2]]))
     return patch_level(
@@ -98,8 +67,8 @@ def database(method: Any, picture: np.ndarray, rng: np.random.Generator) -> Patc
     )
 
 
-def level_energy(method: Any, targets: PatchLevel, places: Places | None = None) -> LevelEnergy:
-    """The cost of the transport onto `targets`, as the settings of `method` say."""
+def level_energy(method: PatchOTSettings, targets: PatchLevel, places: Places[S]) -> LevelEnergy[S]:
+    """The cost of the transport from `places` onto `targets`, as the settings of `method` say."""
     return LevelEnergy(
         targets,
         n_queries=method.n_queries,
@@ -114,19 +83,20 @@ def _canvas(
 ) -> tuple[int, int]:
     """The torus to work on: a tile is one as it is, another picture is cut out of a larger one."""
     unit = 2 ** (n_levels - 1)
-    return tuple(
+    height, width = (
         side if wraps else max(-(-side // unit), patch_size) * unit
         for side, wraps in zip(shape, periodic, strict=True)
     )
+    return height, width
 
 
-class Descent:
+class Descent(Generic[P]):
     """One run of Algorithm 1 on pictures of `sizes`, with the energy of each level."""
 
     def __init__(
         self,
-        method: Any,
-        levels: Sequence[Energy],
+        method: PatchOTSettings,
+        levels: Sequence[Energy[P]],
         sizes: Sequence[tuple[int, int]],
         rng: np.random.Generator,
         progress: Progress,

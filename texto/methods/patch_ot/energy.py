@@ -7,9 +7,9 @@ subsets of patches: everything is a search, a gather and a fold, no automatic di
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -25,26 +25,79 @@ FADING = 0.1  # weight of the newest step in the running mean of the cost
 DECAY = 0.5  # the step of the ascent falls like k^-DECAY
 
 
-class Places(Protocol):
+class Spots(Protocol):
+    """Places of n patches in a picture."""
+
+    def __len__(self) -> int: ...
+
+    def blocks(self, channels: int) -> Iterator[tuple[Self, slice]]:
+        """Parts that fit the memory, each with the slice of its patches' numbers."""
+        ...
+
+
+P = TypeVar("P")
+S = TypeVar("S", bound=Spots)
+
+
+class Energy(Protocol[P]):
+    """One level of the cost of a picture (H, W, C): see `LevelEnergy`, the cost of one exemplar.
+
+    P : the picture, or the pictures, that it comes from.
+    """
+
+    @property
+    def source(self) -> P:
+        """What the next coarser level takes finer pixels from."""
+        ...
+
+    @property
+    def channels(self) -> int:
+        """C."""
+        ...
+
+    def field(self, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+        """A picture (*shape, C) to start from."""
+        ...
+
+    def ascend(self, picture: np.ndarray, rng: np.random.Generator) -> None:
+        """One step of ascent on the potentials."""
+        ...
+
+    def settle(self) -> None:
+        """Go to the average of the steps that `ascend` has made."""
+        ...
+
+    def gradient(
+        self, picture: np.ndarray, rng: np.random.Generator, *, ascend: bool = True
+    ) -> tuple[float, np.ndarray]:
+        """The cost and its gradient (H, W, C)."""
+        ...
+
+    def enlarged(self, picture: np.ndarray, finer: P, shape: tuple[int, int]) -> np.ndarray:
+        """`picture` on a grid twice as fine, from the `source` of the next finer level."""
+        ...
+
+
+class Places(Protocol[S]):
     """Which patches of a picture take part in the cost, and where their gradient lives."""
 
-    def draw(self, picture: np.ndarray, n_queries: int, rng: np.random.Generator) -> Any:
-        """Random spots for about `n_queries` patches, without gaps; `blocks` cuts them up."""
+    def draw(self, picture: np.ndarray, n_queries: int, rng: np.random.Generator) -> S:
+        """Random spots for about `n_queries` patches, without gaps."""
         ...
 
     def blank(self, picture: np.ndarray) -> np.ndarray:
         """Zeros in the shape of a gradient, (..., C)."""
         ...
 
-    def extract(self, picture: np.ndarray, spots: Any) -> np.ndarray:
+    def extract(self, picture: np.ndarray, spots: S) -> np.ndarray:
         """The patches (n, w w C)."""
         ...
 
-    def fold(self, total: np.ndarray, patches: np.ndarray, spots: Any) -> None:
+    def fold(self, total: np.ndarray, patches: np.ndarray, spots: S) -> None:
         """Add `patches` to a gradient: the adjoint of `extract`."""
         ...
 
-    def coverage(self, spots: Any) -> np.ndarray:
+    def coverage(self, spots: S) -> np.ndarray:
         """(...): how many patches cover each value of a gradient."""
         ...
 
@@ -60,7 +113,7 @@ class Torus:
         shape = picture.shape[:2]
         stride = int(np.clip(np.sqrt(shape[0] * shape[1] / n_queries), 1, self.patch_size))
         axes = [np.arange(int(rng.integers(min(stride, side))), side, stride) for side in shape]
-        return Grid(tuple(shape), self.patch_size, *axes)
+        return Grid((shape[0], shape[1]), self.patch_size, *axes)
 
     def blank(self, picture: np.ndarray) -> np.ndarray:
         """Zeros like `picture`."""
@@ -79,13 +132,13 @@ class Torus:
         return coverage(spots)
 
 
-class LevelEnergy:
+class LevelEnergy(Generic[S]):
     """One level of the loss: f(psi, u) = E_i min_j [|P_i u - y_j|^2 - psi_j] + E_j psi_j.
 
-    P_i u are the patches of a picture u at `places`, on a torus where nothing is said, and y_j
-    those of `database`. Each call sees a random part of about `n_queries` patches of u, spread
-    so that they leave no gaps. The potentials psi start at 0 and rise by averaged stochastic
-    ascent; its steps are `rate`, in units of the mean cost, over the root of their number.
+    P_i u are the patches of a picture u at `places`, and y_j those of `database`. Each call sees
+    a random part of about `n_queries` patches of u, spread so that they leave no gaps. The
+    potentials psi start at 0 and rise by averaged stochastic ascent; its steps are `rate`, in
+    units of the mean cost, over the root of their number.
     """
 
     def __init__(
@@ -95,16 +148,17 @@ class LevelEnergy:
         n_queries: int,
         rate: float,
         device: str,
-        places: Places | None = None,
+        places: Places[S],
     ):
         self.database = database
-        self._places = places or Torus(database.patch_size)
+        self._places = places
         self._ascent = Ascent(database.points, device=device)
         self._average = Average(np.zeros(len(database.corners)))
         self._n_queries, self._rate = n_queries, rate
-        self._steps, self._unit = 0, None
+        self._steps = 0
+        self._unit: float | None = None  # the running mean of the cost
 
-    def twin(self) -> LevelEnergy:
+    def twin(self) -> LevelEnergy[S]:
         """The same targets for other patches, with potentials of its own, from 0."""
         other = copy.copy(self)
         other._ascent = self._ascent.twin()
@@ -135,13 +189,13 @@ class LevelEnergy:
         """One step of ascent on the potentials (paper, eq. (5)), `picture` (H, W, C) as it is."""
         self.ascend_at(picture, self._draw(picture, rng))
 
-    def ascend_at(self, picture: np.ndarray, spots: Any) -> None:
+    def ascend_at(self, picture: np.ndarray, spots: S) -> None:
         """`ascend` with the patches at `spots`."""
         labels, cost, _ = self._matched(picture, spots)
         self._step(labels, cost)
         self._average.add(self.potential)
 
-    def prime(self, picture: np.ndarray, spots: Any) -> None:
+    def prime(self, picture: np.ndarray, spots: S) -> None:
         """Put the potentials to those between Gaussian laws of the patches at `spots`.
 
         What the ascent then has to find is what is not Gaussian: worth it for a picture that
@@ -172,7 +226,7 @@ class LevelEnergy:
         return value, residual
 
     def pull(
-        self, picture: np.ndarray, spots: Any, *, ascend: bool = True
+        self, picture: np.ndarray, spots: S, *, ascend: bool = True
     ) -> tuple[float, np.ndarray]:
         """f(psi, u) over the patches at `spots`, and their residuals P_i u - y_j, folded."""
         labels, cost, residual = self._matched(picture, spots)
@@ -181,7 +235,7 @@ class LevelEnergy:
             self._step(labels, cost)
         return value, residual
 
-    def matches(self, picture: np.ndarray, spots: Any) -> np.ndarray:
+    def matches(self, picture: np.ndarray, spots: S) -> np.ndarray:
         """The correspondence (n, 2) of the patches of `picture` at `spots`, psi as it is."""
         labels, _, _ = self._matched(picture, spots)
         return self.database.corners[labels]
@@ -199,10 +253,10 @@ class LevelEnergy:
         found = self.database.match(picture, spots, self._ascent.index().search)
         return recompose_finer(finer, found, spots, shape, periodic=(True, True))
 
-    def _draw(self, picture: np.ndarray, rng: np.random.Generator) -> Any:
+    def _draw(self, picture: np.ndarray, rng: np.random.Generator) -> S:
         return self._places.draw(picture, self._n_queries, rng)
 
-    def _matched(self, picture: np.ndarray, spots: Any) -> tuple[np.ndarray, float, np.ndarray]:
+    def _matched(self, picture: np.ndarray, spots: S) -> tuple[np.ndarray, float, np.ndarray]:
         """Labels (n,), mean squared distance, and the folded residuals P_i u - y_j."""
         database, places, index = self.database, self._places, self._ascent.index()
         labels = np.empty(len(spots), np.int64)
@@ -222,7 +276,11 @@ class LevelEnergy:
 
 
 def gradient(
-    picture: np.ndarray, levels: Sequence[LevelEnergy], rng: np.random.Generator, **options
+    picture: np.ndarray,
+    levels: Sequence[Energy[Any]],
+    rng: np.random.Generator,
+    *,
+    ascend: bool = True,
 ) -> tuple[float, np.ndarray]:
     """The mean of the levels' values and the sum of their gradients in `picture` (H, W, C).
 
@@ -233,7 +291,7 @@ def gradient(
     total, values, view = np.zeros_like(picture), [], picture
     for number, level in enumerate(levels):
         view = halve(view) if number else view
-        value, part = level.gradient(view, rng, **options)
+        value, part = level.gradient(view, rng, ascend=ascend)
         values.append(value)
         add_enlarged(total, part, 2**number)
     return float(np.mean(values)), total

@@ -5,16 +5,17 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ...core.threads import single_blas
 from ...core.types import Progress, Rng, generator, silent
+from ...patches.extraction import Grid
 from ...steps.finish import finish
 from ...steps.guiding.guidance import WEIGHT, Guidance, checked, guidances
 from .descent import database, level_energy, run
-from .energy import LevelEnergy
+from .energy import LevelEnergy, Torus
+from .settings import PatchOTSettings
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +23,7 @@ class GuidedEnergy:
     """An `Energy` of pictures of colours: that of the joint patches, whose guide stays put."""
 
     guidance: Guidance
-    joint: LevelEnergy
+    joint: LevelEnergy[Grid]
 
     @property
     def source(self) -> np.ndarray:
@@ -63,7 +64,7 @@ class GuidedEnergy:
 
 @single_blas()
 def guide(
-    method: Any,
+    method: PatchOTSettings,
     exemplar: np.ndarray,
     picture: np.ndarray,
     shape: tuple[int, int] | None = None,
@@ -80,12 +81,12 @@ def guide(
         method, exemplar, picture, shape, weight, smallest=method.patch_size
     )
     method, rng = dataclasses.replace(method, start="coarse"), generator(rng)
-    n_levels = method.count_levels(exemplar.shape)
+    n_levels, torus = method.count_levels(exemplar.shape), Torus(method.patch_size)
 
     def energies(sizes: Sequence[tuple[int, int]]) -> list[GuidedEnergy]:
         levels = guidances(exemplar, _on_torus(channel, sizes[0]), len(sizes), weight)
         return [
-            GuidedEnergy(level, level_energy(method, database(method, level.joint, rng)))
+            GuidedEnergy(level, level_energy(method, database(method, level.joint, rng), torus))
             for level in levels
         ]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
+from ...core.types import Progress, Rng
 from ...patches.recompose import EXPONENT
 from ...patches.search import resolve_device
 from ...steps.adam import Adam, Plateau
@@ -17,6 +17,7 @@ from ...steps.inpainting.levels import HoleLevel
 from ...steps.inpainting.spots import HolePatches, touching
 from ...steps.inpainting.trust import trust
 from .energy import LevelEnergy
+from .settings import PatchOTSettings
 
 SETTLING = 4  # averages of all matched patches after the descent: they sharpen
 DENSITY = 4  # a step at a hole sees so many times fewer patches than one of a synthesis
@@ -65,7 +66,7 @@ class HolePlaces:
 class TransportFiller:
     """`n_iter` image steps on the holes of `level`, for a `PatchOT`."""
 
-    method: Any
+    method: PatchOTSettings
     level: HoleLevel
     n_iter: int
     device: str
@@ -102,7 +103,7 @@ class TransportFiller:
             count(level.number)
         return match
 
-    def _energy(self, rng: np.random.Generator) -> LevelEnergy:
+    def _energy(self, rng: np.random.Generator) -> LevelEnergy[HolePatches]:
         """The loss. Ascent steps shrink where the patches at the holes are fewer than targets:
 
         all targets cannot be used then, and potentials that ask for it tear structures apart.
@@ -124,8 +125,16 @@ class TransportFiller:
         )
 
 
-def fill_holes(method: Any, image: np.ndarray, mask: np.ndarray, **options: Any) -> np.ndarray:
-    """`image` inpainted by `method`, a `PatchOT`: see `run.inpaint`."""
+def fill_holes(
+    method: PatchOTSettings,
+    image: np.ndarray,
+    mask: np.ndarray,
+    *,
+    sources: np.ndarray | None,
+    rng: Rng,
+    progress: Progress,
+) -> np.ndarray:
+    """`image` inpainted by a `PatchOT`: see `texto.steps.inpainting.filling.inpaint`."""
     device = resolve_device(method.device)
 
     def fillers(levels: Sequence[HoleLevel]) -> list[TransportFiller]:
@@ -141,5 +150,7 @@ def fill_holes(method: Any, image: np.ndarray, mask: np.ndarray, **options: Any)
         least_size=lambda shape: method.patch_size,
         count_levels=method.count_levels,
         fillers=fillers,
-        **options,
+        sources=sources,
+        rng=rng,
+        progress=progress,
     )

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from ...patches.extraction import Grid, coverage, extract, grid
+from ...patches.extraction import Grid, coverage, extract, fold, grid
 from ...patches.recompose import recompose_finer
 from ...steps.mixing.start import mixed_field
 from ...steps.mixing.zones import Zones
 from .descent import database, level_energy
 from .energy import LevelEnergy, Torus
+from .settings import PatchOTSettings
 
 
 class MixedEnergy:
@@ -28,7 +28,7 @@ class MixedEnergy:
 
     def __init__(
         self,
-        method: Any,
+        method: PatchOTSettings,
         pictures: Sequence[np.ndarray],
         zones: Zones,
         periodic: tuple[bool, bool],
@@ -36,13 +36,13 @@ class MixedEnergy:
     ):
         self.source = tuple(pictures)
         self._zones, self._periodic, self._n_queries = zones, periodic, method.n_queries
-        self._places = ZonePlaces(method.patch_size)
+        self._places = ZonePlaces(method.patch_size, periodic)
         own = [
             level_energy(method, database(method, picture, rng), self._places)
             for picture in pictures
         ]
-        self._parts: list[dict[int, LevelEnergy]] = [
-            {k: own[k].twin() for k in np.flatnonzero(weights)} for weights in zones.weights
+        self._parts: list[dict[int, LevelEnergy[ZoneSpots]]] = [
+            {int(k): own[k].twin() for k in np.flatnonzero(weights)} for weights in zones.weights
         ]
         self._primed: set[int] = set()
 
@@ -57,7 +57,8 @@ class MixedEnergy:
 
     def ascend(self, picture: np.ndarray, rng: np.random.Generator) -> None:
         """One step of ascent on all potentials."""
-        for zone, spots in self._split(self._draw(picture, rng)):
+        every = self._places.draw(picture, self._n_queries, rng)
+        for zone, spots in self._split(every.grid):
             for energy in self._parts[zone].values():
                 if zone not in self._primed:
                     energy.prime(picture, spots)
@@ -78,15 +79,15 @@ class MixedEnergy:
         A step of -1 times the gradient replaces u by the weighted mean of the averages of the
         patches matched in each picture.
         """
-        every = self._draw(picture, rng)
+        every = self._places.draw(picture, self._n_queries, rng)
         total, value = np.zeros_like(picture), 0.0
-        for zone, spots in self._split(every):
+        for zone, spots in self._split(every.grid):
             for k, energy in self._parts[zone].items():
                 weight = self._zones.weights[zone, k]
                 part, residual = energy.pull(picture, spots, ascend=ascend)
                 value += weight * part * len(spots) / len(every)
                 total += np.float32(weight) * residual
-        total /= np.maximum(coverage(every), 1)[:, :, None]
+        total /= np.maximum(self._places.coverage(every), 1)[:, :, None]
         return value, total
 
     def enlarged(
@@ -101,18 +102,6 @@ class MixedEnergy:
             shown = recompose_finer(source, found, spots, shape, periodic=self._periodic)
             total += weights[:, :, k, None] * shown
         return total
-
-    def _draw(self, picture: np.ndarray, rng: np.random.Generator) -> Grid:
-        """Random spots as `Torus.draw` gives them, without those that an open axis forbids."""
-        size = self._places.patch_size
-        drawn = Torus(size).draw(picture, self._n_queries, rng)
-        axes = [
-            starts if wraps else _inside(starts, side - size)
-            for starts, side, wraps in zip(
-                (drawn.rows, drawn.columns), drawn.shape, self._periodic, strict=True
-            )
-        ]
-        return Grid(drawn.shape, size, *axes)
 
     def _split(self, spots: Grid) -> Iterator[tuple[int, ZoneSpots]]:
         """Each zone that has patches at `spots`, and these."""
@@ -157,8 +146,30 @@ class ZoneSpots:
 
 
 @dataclass(frozen=True)
-class ZonePlaces(Torus):
-    """Patches of a torus that belong to one zone."""
+class ZonePlaces:
+    """Patches of a torus that belong to one zone: `Places` whose gradient is a picture (H, W, C).
+
+    On an axis that is not `periodic` no patch reaches round the border.
+    """
+
+    patch_size: int
+    periodic: tuple[bool, bool] = (True, True)
+
+    def draw(self, picture: np.ndarray, n_queries: int, rng: np.random.Generator) -> ZoneSpots:
+        """Spots of all zones, as `Torus.draw` without those that an open axis forbids."""
+        drawn = Torus(self.patch_size).draw(picture, n_queries, rng)
+        axes = [
+            starts if wraps else _inside(starts, side - self.patch_size)
+            for starts, side, wraps in zip(
+                (drawn.rows, drawn.columns), drawn.shape, self.periodic, strict=True
+            )
+        ]
+        spots = Grid(drawn.shape, self.patch_size, *axes)
+        return ZoneSpots(spots, np.ones(len(spots), bool))
+
+    def blank(self, picture: np.ndarray) -> np.ndarray:
+        """Zeros like `picture`."""
+        return np.zeros_like(picture)
 
     def extract(self, picture: np.ndarray, spots: ZoneSpots) -> np.ndarray:
         """The chosen patches (n, w w C)."""
@@ -171,7 +182,11 @@ class ZonePlaces(Torus):
             every = np.zeros((len(spots.grid), patches.shape[1]), patches.dtype)
             every[spots.chosen] = patches
             patches = every
-        super().fold(total, patches, spots.grid)
+        fold(total, patches, spots.grid)
+
+    def coverage(self, spots: ZoneSpots) -> np.ndarray:
+        """(H, W): how many patches of the whole grid cover each pixel."""
+        return coverage(spots.grid)
 
 
 def _inside(starts: np.ndarray, last: int) -> np.ndarray:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -22,10 +22,12 @@ from ...steps.mixing.ingredients import (
     pure_model,
     pure_pair,
     restored,
+    shared,
 )
 from ...steps.mixing.zones import NODES, Zones, along, even, resized
 from .descent import run
 from .mixed_energy import MixedEnergy
+from .settings import PatchOTSettings
 
 TORUS = (True, True)
 
@@ -34,7 +36,7 @@ TORUS = (True, True)
 class MixedCostModel:
     """A texture between `exemplars` (H_i, W_i, C) at `weights` (r,), all > 0, summing to one."""
 
-    method: Any
+    method: PatchOTSettings
     exemplars: tuple[np.ndarray, ...]
     weights: np.ndarray
 
@@ -63,7 +65,7 @@ class MixedCostModel:
         return mixed_state(self.exemplars, self.weights)
 
 
-def mix(method: Any, models: Sequence[Model], weights: Sequence[float]) -> Model:
+def mix(method: PatchOTSettings, models: Sequence[Model], weights: Sequence[float]) -> Model:
     """The model between `models` at `weights`, for a `PatchOT` method.
 
     Its pictures u minimise
@@ -84,16 +86,16 @@ def mix(method: Any, models: Sequence[Model], weights: Sequence[float]) -> Model
     channels that differ, and where `n_levels` are too many for an exemplar.
     """
     parts = ingredients(method, models, weights)
+    method = shared(method, models)
     if len(parts) == 1:
         return pure_model(method, parts[0])
     exemplars = tuple(part.exemplar for part in parts)
-    count_levels(method, exemplars)
-    return MixedCostModel(method, exemplars, normalised(parts))
+    return MixedCostModel(_adapted(method, exemplars), exemplars, normalised(parts))
 
 
 @single_blas()
 def mix_along(
-    method: Any,
+    method: PatchOTSettings,
     models: Sequence[Model],
     weight_map: np.ndarray,
     shape: tuple[int, int],
@@ -114,6 +116,7 @@ def mix_along(
     zones = along(along(weight_map).values / (NODES - 1))
     rng, shape = generator(rng), as_shape(shape)
     parts = pure_pair(method, models)
+    method = shared(method, models)
     if len(parts) == 1:
         return pure_model(method, parts[0]).synthesize(shape, rng=rng, progress=progress)
     zones = Zones(zones.weights, resized(zones.values, shape))
@@ -122,21 +125,24 @@ def mix_along(
     return _synthesized(method, exemplars, zones, periodic, shape, rng, progress)
 
 
-def restore(method: Any, state: Mapping[str, Any]) -> MixedCostModel:
+def restore(method: PatchOTSettings, state: Mapping[str, np.ndarray]) -> MixedCostModel:
     """The mixed model whose `state()` is `state`; TextoError where the arrays make no sense."""
-    model = MixedCostModel(method, *restored(method, state))
-    only(state, model.state())
-    count_levels(method, model.exemplars)
-    return model
+    exemplars, weights = restored(state, smallest=method.patch_size)
+    only(state, mixed_state(exemplars, weights))
+    return MixedCostModel(_adapted(method, exemplars), exemplars, weights)
 
 
-def count_levels(method: Any, exemplars: Sequence[np.ndarray]) -> int:
-    """As many levels as every exemplar has; TextoError where one is too small for `n_levels`."""
+def _adapted(method: PatchOTSettings, exemplars: Sequence[np.ndarray]) -> PatchOTSettings:
+    """`method` with as many levels as every exemplar has; TextoError where one has too few."""
+    return dataclasses.replace(method, n_levels=_count_levels(method, exemplars))
+
+
+def _count_levels(method: PatchOTSettings, exemplars: Sequence[np.ndarray]) -> int:
     return min(method.count_levels(exemplar.shape) for exemplar in exemplars)
 
 
 def _synthesized(
-    method: Any,
+    method: PatchOTSettings,
     exemplars: Sequence[np.ndarray],
     zones: Zones,
     periodic: tuple[bool, bool],
@@ -153,7 +159,7 @@ def _synthesized(
             for pictures, size in zip(levels, sizes, strict=True)
         ]
 
-    n_levels = count_levels(method, exemplars)
+    n_levels = _count_levels(method, exemplars)
     result = run(method, n_levels, energies, shape, rng=rng, progress=progress)
     if method.finish == "sliced":
         result = finished(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
 from ...core.errors import TextoError
 from ...core.state import take
-from ...patches.database import PatchLevel, Transport, restored_level
+from ...patches.database import PatchLevel, Search, Transport, restored_level
 from ...patches.extraction import Grid, extract, grid
 from ...patches.search import Neighbors
 from ...patches.space import PatchSpace
@@ -46,20 +46,17 @@ class SemidualLevel:
         return self.database.patch_size
 
     def assign(
-        self, synthesis: np.ndarray, spots: Grid, transport: Transport, device: str
+        self, synthesis: np.ndarray, spots: Grid, transport: Transport | None, device: str
     ) -> np.ndarray:
         """Corners (n, 2) of the targets of the patches of `synthesis` at `spots`.
 
         Cost: O(n m d) for one layer, on `device`; O(n sqrt(m) d) for two, on the CPU.
         """
-        if self.layers is None:
+        search: Search
+        if self.layers is None or self.cluster_potential is None:
             search = self._neighbors(device).search
         else:
-            layers, v1, v2 = self.layers, self.cluster_potential, self.potential
-
-            def search(points: np.ndarray) -> np.ndarray:
-                return layers.visit(points, v1, v2)
-
+            search = partial(self.layers.visit, v1=self.cluster_potential, v2=self.potential)
         return self.database.match(synthesis, spots, search, transport)
 
     def _neighbors(self, device: str) -> Neighbors:
@@ -79,7 +76,7 @@ class SemidualLevel:
             **self.database.state(),
             "potential": self.potential,
         }
-        if self.layers is not None:
+        if self.layers is not None and self.cluster_potential is not None:
             arrays |= {
                 "cluster.labels": self.layers.labels.astype(np.int32),
                 "cluster.centres": self.layers.centres,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -18,17 +18,17 @@ from ...core.settings import (
     setting,
     tileable_setting,
 )
-from ...core.state import only, take
+from ...core.state import kept_exemplar, only
 from ...core.threads import single_blas
 from ...core.types import Progress, Rng, as_image, as_shape, generator, silent
 from ...patches.database import Transport, draw_corners, patch_level
 from ...patches.extraction import Grid, extract_at
 from ...patches.noise import field_like, texton
-from ...patches.pyramid import fitting_sizes, pyramid
+from ...patches.pyramid import MOST_LEVELS, count_halvings, count_levels, fitting_sizes, pyramid
 from ...patches.recompose import WEIGHTINGS
 from ...patches.search import resolve_device
 from ...steps.finish import finish
-from ...steps.sweep import Sweep
+from ...steps.sweep import Database, Sweep
 from ...transport.em import fit_mixture
 from ...transport.semidual import Sampler, Schedule
 from .level import SemidualLevel, field_law, mixture_sampler, solve_level
@@ -55,9 +55,25 @@ class Texto:
     the source law is faster and better.
     """
 
+    summary = (
+        "semi-discrete transport of patches with potentials found offline, in one layer or two "
+        "(Galerne, Leclaire, Rabin 2018; Leclaire, Rabin 2019)"
+    )
+    good_for = "the fastest synthesis from a model; soft"
+    quick: ClassVar[Mapping[str, Any]] = {
+        "n_patches": 300,
+        "n_iter_dual": 30,
+        "stride": 2,
+        "device": "cpu",
+    }
+
     patch_size: int = setting(5, "side of a patch in pixels, at every level", low=2, high=16)
     n_levels: int | None = setting(
-        None, "pyramid levels; none: until the coarsest is 32 pixels or more", low=1, high=12
+        None,
+        "pyramid levels; none: until the coarsest is 32 pixels or more",
+        low=1,
+        high=MOST_LEVELS,
+        automatic=True,
     )
     n_patches: int = setting(
         1000, "random patches of the exemplar, the targets of a level", low=2, high=1_000_000
@@ -102,7 +118,8 @@ class Texto:
         hardly grows with the exemplar.
         """
         exemplar = as_image(exemplar, smallest=self.patch_size).copy()
-        pictures = pyramid(exemplar, self.count_levels(exemplar.shape))
+        method = self.adapted(exemplar)
+        pictures = pyramid(exemplar, method.count_levels(exemplar.shape))
         *rngs, last = generator(rng).spawn(len(pictures) + 1)
         fits = [_LevelFit(self, *pair) for pair in zip(pictures, rngs, strict=True)]
         coarsest = len(pictures) - 1
@@ -110,49 +127,48 @@ class Texto:
         sizes = [(side, side)] * len(pictures)
         start = field_like(pictures[-1], sizes[-1], last)
         sweep = self._sweep(fits, sizes, "fit", progress, (False, False))
-        sweep.run(
-            start,
-            lambda level, _, synthesis: fits[level].learn(synthesis, level == coarsest),
-            rng=last,
-        )
-        return TextoModel(self, exemplar, tuple(fit.level for fit in fits))
 
-    def restore(self, state: Mapping[str, Any]) -> TextoModel:
+        def learn(level: int, _: int, synthesis: np.ndarray) -> None:
+            fits[level].learn(synthesis, level == coarsest)
+
+        sweep.run(start, learn, rng=last)
+        return TextoModel(method, exemplar, tuple(fit.level for fit in fits))
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> TextoModel:
         """The model whose `state()` is `state`; TextoError where the arrays make no sense."""
-        exemplar = take(state, "exemplar", shape=(None, None, None), dtype=np.float32)
-        exemplar = as_image(exemplar, "tensor 'exemplar'", smallest=self.patch_size)
-        pictures = pyramid(exemplar, self.count_levels(exemplar.shape))
+        exemplar = kept_exemplar(state, smallest=self.patch_size)
+        method = self.adapted(exemplar)
+        pictures = pyramid(exemplar, method.count_levels(exemplar.shape))
         levels = tuple(
             SemidualLevel.restore(state, f"level{number}.", picture, self.patch_size, self.layers)
             for number, picture in enumerate(pictures)
         )
-        model = TextoModel(self, exemplar, levels)
+        model = TextoModel(method, exemplar, levels)
         only(state, model.state())
         return model
 
+    def adapted(self, exemplar: np.ndarray) -> Self:
+        """This method with `n_levels` as `exemplar` (H, W, C) asks for."""
+        return replace(self, n_levels=self.count_levels(exemplar.shape))
+
     def count_levels(self, shape: tuple[int, ...]) -> int:
         """The number of levels for an exemplar of this shape; TextoError if too many."""
-        sides = [min(shape[:2]) >> level for level in range(16)]
-        fitting = sum(side >= self.patch_size for side in sides)
-        if self.n_levels is None:
-            return min(fitting, max(1, sum(side >= COARSEST for side in sides)))
-        if self.n_levels > fitting:
-            raise TextoError(
-                "n_levels",
-                f"is {self.n_levels}, at most {fitting} suit an exemplar of "
-                f"{shape[1]}x{shape[0]} with patch_size={self.patch_size}",
-                "lower n_levels or patch_size",
-            )
-        return self.n_levels
+        return count_levels(
+            self.n_levels,
+            usual=count_halvings(shape, COARSEST),
+            most=count_halvings(shape, self.patch_size),
+            shape=shape,
+            given=f"patch_size={self.patch_size}",
+        )
 
     def _sweep(
         self,
-        databases: Sequence[Any],
+        databases: Sequence[Database[Transport | None]],
         sizes: Sequence[tuple[int, int]],
         stage: str,
         progress: Progress,
         periodic: tuple[bool, bool],
-    ) -> Sweep:
+    ) -> Sweep[Transport | None]:
         return Sweep(
             databases=databases,
             sizes=sizes,
@@ -219,24 +235,21 @@ class _LevelFit:
             rng=rng,
         )
         self.picture, self.patch_size = picture, method.patch_size
-        self.level: SemidualLevel | None = None
+        self.level: SemidualLevel  # once it has learnt
 
     def learn(self, synthesis: np.ndarray, coarsest: bool) -> None:
         """Find the potentials for the patches of `synthesis`, a Gaussian field if `coarsest`."""
-        if self._method.source == "gmm":
-            law = self._mixture(synthesis, coarsest)
-        else:
-            law = self._patches(synthesis, CLOUD)
+        gmm = self._method.source == "gmm"
         self.level = solve_level(
             self._database,
-            law,
+            self._mixture(synthesis, coarsest) if gmm else self._patches(synthesis, CLOUD),
             n_layers=self._method.layers,
             schedule=Schedule(self._method.n_iter_dual),
             rng=self._rng,
         )
 
     def assign(
-        self, synthesis: np.ndarray, spots: Grid, transport: Transport, device: str
+        self, synthesis: np.ndarray, spots: Grid, transport: Transport | None, device: str
     ) -> np.ndarray:
         """As `SemidualLevel.assign`, once `learn` has been called."""
         return self.level.assign(synthesis, spots, transport, device)

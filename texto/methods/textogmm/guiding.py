@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from ...core.threads import single_blas
 from ...core.types import Progress, Rng, generator, silent
-from ...patches.database import PatchLevel
+from ...patches.database import PatchLevel, Transport
 from ...patches.pyramid import fitting_sizes
 from ...steps.finish import finish
-from ...steps.guiding.guidance import WEIGHT, GuidedLevel, checked, guidances
+from ...steps.guiding.guidance import WEIGHT, Guidance, GuidedLevel, checked, guidances
+from .level_fit import LevelFit
+from .settings import TextoGMMSettings
 
 OPEN = (False, False)
 
 
 @single_blas()
 def guide(
-    method: Any,
+    method: TextoGMMSettings,
     exemplar: np.ndarray,
     picture: np.ndarray,
     shape: tuple[int, int] | None = None,
     *,
-    database: Callable[[np.ndarray, np.random.Generator], PatchLevel],
-    learner: Callable[..., Any],
     weight: float = WEIGHT,
     rng: Rng = None,
     progress: Progress = silent,
 ) -> np.ndarray:
     """The texture of `exemplar` along `picture`, by a `TextoGMM`: see `Guides`.
 
-    `database(picture, rng)` makes the patches of a level and `learner(method, database, rng)`
-    an object whose `learn(synthesis)` gives the map of a pass there.
     Sliced steps and the finishing pass see colours only: in joint patches they tear at the
     texture where the guide has an edge, and follow the guide no better.
     """
@@ -42,29 +39,32 @@ def guide(
     )
     levels = guidances(exemplar, channel, method.count_levels(exemplar.shape), weight)
     *rngs, last = generator(rng).spawn(len(levels) + 1)
-    joints = [database(level.joint, each) for level, each in zip(levels, rngs, strict=True)]
-    fits = [learner(method, *pair) for pair in zip(joints, rngs, strict=True)]
-    result = _swept(method, channel.shape[:2], levels, joints, fits, last, progress)
+    joints = [method.database(level.joint, each) for level, each in zip(levels, rngs, strict=True)]
+    fits = [LevelFit(method, *pair) for pair in zip(joints, rngs, strict=True)]
+    result = _swept(
+        method, (channel.shape[0], channel.shape[1]), levels, joints, fits, last, progress
+    )
     if method.finish == "sliced":
         result = finish(result, exemplar, rng=last, progress=progress)
     return np.clip(result, 0, 1)
 
 
 def _swept(
-    method: Any,
+    method: TextoGMMSettings,
     shape: tuple[int, int],
-    levels: Sequence[Any],
+    levels: Sequence[Guidance],
     joints: Sequence[PatchLevel],
-    fits: Sequence[Any],
+    fits: Sequence[LevelFit],
     rng: np.random.Generator,
     progress: Progress,
 ) -> np.ndarray:
     """The picture (*shape, C) that the sweep of all levels ends with."""
     sizes = fitting_sizes(shape, len(levels), method.patch_size, OPEN)
     databases = [GuidedLevel(*pair) for pair in zip(levels, joints, strict=True)]
-    result = method.sweep(databases, sizes, "synthesize", progress, OPEN).run(
-        levels[-1].start(sizes[-1], rng),
-        lambda level, _, synthesis: fits[level].learn(levels[level].along(synthesis)),
-        rng=rng,
-    )
+
+    def learnt(level: int, _: int, synthesis: np.ndarray) -> Transport:
+        return fits[level].learn(levels[level].along(synthesis))
+
+    sweep = method.sweep(databases, sizes, "synthesize", progress, OPEN)
+    result = sweep.run(levels[-1].start(sizes[-1], rng), learnt, rng=rng)
     return np.ascontiguousarray(result[: shape[0], : shape[1]])

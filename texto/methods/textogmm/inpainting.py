@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 
+from ...core.types import Progress, Rng
 from ...patches.database import PatchLevel, Transport
 from ...patches.extraction import extract_at
 from ...patches.recompose import EXPONENT
@@ -18,9 +18,9 @@ from ...steps.inpainting.hole_flow import HoleFlow
 from ...steps.inpainting.levels import HoleLevel, chosen
 from ...steps.inpainting.spots import HolePatches, touching
 from ...steps.inpainting.trust import trust
-from ...transport.em import fit_mixture
 from ...transport.gmm_map import GmmPlan, barycentric_map, gmm_plan, random_map
 from ...transport.mixture import GaussianMixture
+from .settings import TextoGMMSettings
 
 SETTLING = 6  # passes without transport that let neighbouring patches agree
 STARTING = 12  # sliced steps on what a level starts from, below full size: averages are too flat
@@ -35,7 +35,7 @@ class MixtureFiller:
     Unlike in a synthesis the search sees all patches: the rim asks for the very ones that fit.
     """
 
-    method: Any
+    method: TextoGMMSettings
     level: HoleLevel
     passes: int
     device: str
@@ -55,7 +55,7 @@ class MixtureFiller:
             kept_variance=method.kept_variance,
             rng=rng,
         )
-        spots = touching(level, method.patch_size, method.stride or max(1, method.patch_size // 4))
+        spots = touching(level, method.patch_size, method.spacing)
         flow = HoleFlow(level, rng) if method.n_iter_sliced else None
         for _ in range(STARTING if flow is not None and level.number else 0):
             flow.step(canvas, rng)
@@ -69,9 +69,9 @@ class MixtureFiller:
                 flow.step(canvas, rng)
         match.fill(canvas)
         if level.number == 0 and method.finish == "sliced":
-            flow = flow or HoleFlow(level, rng)
+            finishing = flow or HoleFlow(level, rng)
             for _ in range(FINISHING):
-                flow.step(canvas, rng)
+                finishing.step(canvas, rng)
         return match
 
     def _transports(
@@ -110,17 +110,19 @@ class MixtureFiller:
         method = self.method
         corners = chosen(corners, method.n_patches, rng)
         points = database.space.project(extract_at(picture, corners, method.patch_size))
-        return fit_mixture(
-            points,
-            method.n_components,
-            rng=rng,
-            covariance=method.covariance,
-            n_iter=method.n_iter_em,
-        ).mixture
+        return method.mixture(points, rng).mixture
 
 
-def fill_holes(method: Any, image: np.ndarray, mask: np.ndarray, **options: Any) -> np.ndarray:
-    """`image` inpainted by `method`, a `TextoGMM`: see `run.inpaint`."""
+def fill_holes(
+    method: TextoGMMSettings,
+    image: np.ndarray,
+    mask: np.ndarray,
+    *,
+    sources: np.ndarray | None,
+    rng: Rng,
+    progress: Progress,
+) -> np.ndarray:
+    """`image` inpainted by a `TextoGMM`: see `texto.steps.inpainting.filling.inpaint`."""
     device = resolve_device(method.device)
 
     def fillers(levels: Sequence[HoleLevel]) -> list[MixtureFiller]:
@@ -134,5 +136,7 @@ def fill_holes(method: Any, image: np.ndarray, mask: np.ndarray, **options: Any)
         least_size=lambda shape: method.patch_size,
         count_levels=method.count_levels,
         fillers=fillers,
-        **options,
+        sources=sources,
+        rng=rng,
+        progress=progress,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -11,15 +10,15 @@ from ...patches.database import PatchLevel, Transport, draw_corners
 from ...patches.extraction import extract_at
 from ...steps.mixing.zones import Zones
 from ...transport.barycenter import gmm_barycenter
-from ...transport.em import fit_mixture
 from ...transport.gmm_map import GmmPlan, gmm_plan
 from ...transport.mixture import GaussianMixture
 from .level import GmmLevel
+from .settings import TextoGMMSettings
 
 SOURCE_PATCHES = 4000  # for a mixture of the synthesis; those of the exemplars take n_patches
 
 
-class LevelFit:
+class MixedLevelFit:
     """Learns one plan a pass and zone, from the synthesis to the barycentre of `pictures`.
 
     `database` holds the patches to search and the patch space; `pictures` (H_i, W_i, C) are one
@@ -28,7 +27,7 @@ class LevelFit:
 
     def __init__(
         self,
-        method: Any,
+        method: TextoGMMSettings,
         database: PatchLevel,
         pictures: Sequence[np.ndarray],
         zones: Zones,
@@ -55,11 +54,14 @@ class LevelFit:
         ]
         self._plans.append(plans)
         rng = self._rng if self._method.map == "random" else None
-        return [plan and GmmLevel(self._database, (plan,)).transport(0, rng) for plan in plans]
+        return [
+            None if plan is None else GmmLevel(self._database, (plan,)).transport(0, rng)
+            for plan in plans
+        ]
 
     def level(self) -> GmmLevel:
         """What has been learnt, where there is one zone."""
-        plans = tuple(plan for (plan,) in self._plans)
+        plans = tuple(plan for (plan,) in self._plans if plan is not None)
         return GmmLevel(self._database, plans, tuple(self._converged))
 
     def _count(self, synthesis: np.ndarray) -> int:
@@ -79,14 +81,7 @@ class LevelFit:
         return [gmm_barycenter(own, weights) for weights in self._zones.weights]
 
     def _mixture(self, picture: np.ndarray, corners: np.ndarray) -> GaussianMixture:
-        method = self._method
-        patches = extract_at(picture, corners, method.patch_size)
-        fit = fit_mixture(
-            self._database.space.project(patches),
-            method.n_components,
-            rng=self._rng,
-            covariance=method.covariance,
-            n_iter=method.n_iter_em,
-        )
+        patches = extract_at(picture, corners, self._method.patch_size)
+        fit = self._method.mixture(self._database.space.project(patches), self._rng)
         self._converged.append(fit.converged)
         return fit.mixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -20,11 +19,12 @@ from ...steps.mixing.barycentre_flow import (
     finished,
     smallest,
 )
-from ...steps.mixing.ingredients import SEED, count_levels
+from ...steps.mixing.ingredients import SEED
 from ...steps.mixing.start import mixed_field
 from ...steps.mixing.zones import Zones
 from ...steps.sliced_flow import PATCH_SIZE
 from ...steps.sweep import Sweep
+from .settings import TextoGMMSettings
 from .tone import toned
 from .union import Canvas, ZonedLevel, canvases, union_level
 
@@ -40,7 +40,7 @@ class Mixture:
     which of them a zone uses.
     """
 
-    method: Any
+    method: TextoGMMSettings
     zones: Zones
     pyramids: Sequence[Sequence[np.ndarray]]
     stages: Sequence[Canvas]
@@ -73,10 +73,11 @@ class Mixture:
         periodic = PERIODIC[self.method.tileable]
         sizes = fitting_sizes((height, width), len(self.stages), self.method.patch_size, periodic)
         start = self.start(sizes[-1], start_rng, periodic)
-        sweep = self.sweep(databases, sizes, "synthesize", progress, periodic)
+        zoned = self.zoned(databases)
+        sweep = self.sweep(zoned, sizes, "synthesize", progress, periodic)
         result = sweep.run(start, transports_for, rng=rng)
         if self.method.finish == "sliced":
-            result = self._finished(result, sweep.databases[0], rng, periodic, progress)
+            result = self._finished(result, zoned[0], rng, periodic, progress)
         return np.ascontiguousarray(np.clip(result[:height, :width], 0, 1))
 
     def start(
@@ -85,20 +86,23 @@ class Mixture:
         """A Gaussian field at the coarsest level."""
         return mixed_field(self.pyramids[-1], self.zones, shape, rng, periodic)
 
+    def zoned(self, databases: Sequence[PatchLevel]) -> list[ZonedLevel]:
+        """The databases of all levels with searches by zone."""
+        return [
+            ZonedLevel(database, canvas, self.searched, self.zones)
+            for database, canvas in zip(databases, self.stages, strict=True)
+        ]
+
     def sweep(
         self,
-        databases: Sequence[PatchLevel],
+        databases: Sequence[ZonedLevel],
         sizes: Sequence[tuple[int, int]],
         stage: str,
         progress: Progress,
         periodic: tuple[bool, bool],
     ) -> MixedSweep:
-        """The sweep of the method, with searches by zone and flows to the mix."""
-        zoned = [
-            ZonedLevel(database, canvas, self.searched, self.zones)
-            for database, canvas in zip(databases, self.stages, strict=True)
-        ]
-        own = self.method.sweep(zoned, sizes, stage, progress, periodic)
+        """The sweep of the method, with flows to the mix."""
+        own = self.method.sweep(databases, sizes, stage, progress, periodic)
         return MixedSweep(**vars(own), pyramids=self.pyramids, zones=self.zones)
 
     def _finished(
@@ -123,7 +127,7 @@ class Mixture:
 
 
 @dataclass(frozen=True, eq=False)
-class MixedSweep(Sweep):
+class MixedSweep(Sweep[Sequence[Transport | None]]):
     """A sweep whose sliced steps go to the barycentre of `pyramids`, zone by zone."""
 
     pyramids: Sequence[Sequence[np.ndarray]]
@@ -138,9 +142,10 @@ class MixedSweep(Sweep):
                 flow.step(synthesis, rng=rng, stride=2, periodic=self.periodic)
 
 
-def mixture(method: Any, exemplars: Sequence[np.ndarray], zones: Zones) -> Mixture:
-    """The mixture of `exemplars` (H_i, W_i, C) for a TextoGMM `method`; nothing is drawn."""
-    n_levels = count_levels(method, exemplars)
+def mixture(method: TextoGMMSettings, exemplars: Sequence[np.ndarray], zones: Zones) -> Mixture:
+    """The mixture of `exemplars` (H_i, W_i, C) by `method`, which it adapts; nothing is drawn."""
+    method = method.adapted_to(exemplars)
+    n_levels = method.count_levels(exemplars[0].shape)
     pyramids = list(zip(*(pyramid(exemplar, n_levels) for exemplar in exemplars), strict=True))
     pictures, sources, owners = [], [], []
     for zone, weights in enumerate(zones.weights):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from ...core.contract import Model
 from ...core.state import only
 from ...core.threads import single_blas
 from ...core.types import Progress, Rng, generator, silent
+from ...patches.database import PatchLevel
 from ...steps.mixing.ingredients import (
     SEED,
     ingredients,
@@ -21,14 +21,15 @@ from ...steps.mixing.ingredients import (
     pure_model,
     pure_pair,
     restored,
+    shared,
 )
 from ...steps.mixing.zones import along, even
 from .level import GmmLevel
-from .mixed_level import LevelFit
+from .level_fit import training_size
+from .mixed_level import MixedLevelFit
 from .mixed_sweep import Mixture, mixture
+from .settings import TextoGMMSettings
 from .union import check_owners
-
-TRAINING = (128, 256)  # pixels: least and greatest side of the synthesis that a mix learns from
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +39,7 @@ class MixedModel:
     `levels`, finest first, hold the patches of all exemplars and the plans to the barycentre.
     """
 
-    method: Any
+    method: TextoGMMSettings
     exemplars: tuple[np.ndarray, ...]
     weights: np.ndarray
     levels: tuple[GmmLevel, ...]
@@ -83,7 +84,7 @@ class MixedModel:
 
 
 @single_blas()
-def mix(method: Any, models: Sequence[Model], weights: Sequence[float]) -> Model:
+def mix(method: TextoGMMSettings, models: Sequence[Model], weights: Sequence[float]) -> Model:
     """The model between `models` at `weights`, for a TextoGMM `method`.
 
     The maps are learnt on a training synthesis, in the patch space of all exemplars, towards
@@ -94,6 +95,7 @@ def mix(method: Any, models: Sequence[Model], weights: Sequence[float]) -> Model
     that differ. Cost: about that of a fit.
     """
     parts = ingredients(method, models, weights)
+    method = shared(method, models)
     if len(parts) == 1:
         return pure_model(method, parts[0])
     exemplars = tuple(part.exemplar for part in parts)
@@ -102,19 +104,16 @@ def mix(method: Any, models: Sequence[Model], weights: Sequence[float]) -> Model
     *rngs, last = np.random.default_rng(SEED).spawn(len(whole.stages) + 1)
     databases = [whole.union(level, rng) for level, rng in enumerate(rngs)]
     fits = _fits(whole, databases, rngs)
-    sizes = [
-        tuple(int(np.clip(max(sides), *TRAINING)) for sides in _sides(pictures))
-        for pictures in whole.pyramids
-    ]
+    sizes = [training_size(pictures) for pictures in whole.pyramids]
     start = whole.start(sizes[-1], rngs[-1], (False, False))
-    sweep = whole.sweep(databases, sizes, "mix", silent, (False, False))
+    sweep = whole.sweep(whole.zoned(databases), sizes, "mix", silent, (False, False))
     sweep.run(start, lambda level, _, synthesis: fits[level].learn(synthesis), rng=last)
-    return MixedModel(method, exemplars, shares, tuple(fit.level() for fit in fits))
+    return MixedModel(whole.method, exemplars, shares, tuple(fit.level() for fit in fits))
 
 
 @single_blas()
 def mix_along(
-    method: Any,
+    method: TextoGMMSettings,
     models: Sequence[Model],
     weight_map: np.ndarray,
     shape: tuple[int, int],
@@ -131,6 +130,7 @@ def mix_along(
     """
     zones = along(weight_map)
     parts = pure_pair(method, models)
+    method = shared(method, models)
     if len(parts) == 1:
         return pure_model(method, parts[0]).synthesize(shape, rng=rng, progress=progress)
     whole = mixture(method, [part.exemplar for part in parts], zones)
@@ -147,31 +147,27 @@ def mix_along(
     )
 
 
-def restore(method: Any, state: Mapping[str, Any]) -> MixedModel:
+def restore(method: TextoGMMSettings, state: Mapping[str, np.ndarray]) -> MixedModel:
     """The mixed model whose `state()` is `state`; TextoError where the arrays make no sense."""
-    exemplars, weights = restored(method, state)
+    exemplars, weights = restored(state, smallest=method.patch_size)
     whole = mixture(method, exemplars, even(weights))
-    n_levels = len(whole.stages)
-    passes = method.passes(n_levels) if method.map != "identity" else [0] * n_levels
+    plans = method.plans(len(whole.stages))
     levels = []
-    for number, (stage, count) in enumerate(zip(whole.stages, passes, strict=True)):
+    for number, (stage, count) in enumerate(zip(whole.stages, plans, strict=True)):
         prefix = f"level{number}."
         level = GmmLevel.restore(state, prefix, stage.picture, method.patch_size, count)
         check_owners(stage, level.database, prefix + "corners")
         levels.append(level)
-    model = MixedModel(method, exemplars, weights, tuple(levels))
+    model = MixedModel(whole.method, exemplars, weights, tuple(levels))
     only(state, model.state())
     return model
 
 
-def _fits(whole: Mixture, databases: Sequence, rngs: Sequence) -> list[LevelFit]:
+def _fits(
+    whole: Mixture, databases: Sequence[PatchLevel], rngs: Sequence[np.random.Generator]
+) -> list[MixedLevelFit]:
     parts = zip(databases, whole.pyramids, rngs, strict=True)
     return [
-        LevelFit(whole.method, database, pictures, whole.zones, rng)
+        MixedLevelFit(whole.method, database, pictures, whole.zones, rng)
         for database, pictures, rng in parts
     ]
-
-
-def _sides(pictures: Sequence[np.ndarray]):
-    """The heights, and the widths."""
-    return zip(*(picture.shape[:2] for picture in pictures), strict=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...steps.sliced_flow import SAMPLES
-from ...transport.sliced import displacement
+from ...transport.sliced import barycentre, displacement
 
 STEPS = 12  # random bases in which colours are matched
 
@@ -27,10 +27,7 @@ def toned(
     channels = pixels[0].shape[1]
     for _ in range(STEPS if channels > 1 else 1):
         basis = np.linalg.qr(rng.standard_normal((channels, channels)))[0].astype(np.float32)
-        target = sum(
-            np.float32(weight) * np.sort(sample @ basis, axis=0)
-            for weight, sample in zip(weights, samples, strict=True)
-        )
+        target = barycentre([np.sort(sample @ basis, axis=0) for sample in samples], weights)
         for part in moved:
             own = part[rng.integers(0, len(part), SAMPLES)] @ basis
             part += displacement(own, target)(part @ basis) @ basis.T

@@ -170,10 +170,10 @@ class ZonedLevel:
         for zone, (corners, transport) in enumerate(zip(drawn, transports, strict=True)):
             index = self._index(zone, device)
             pictures = np.flatnonzero(self.searched[zone])
-            if corners is not None and len(pictures) > 1:
+            if corners is not None and transport is not None and len(pictures) > 1:
                 patches = extract_at(synthesis, corners, self.patch_size)
                 points = transport(self.level.space.project(patches))
-                costs = np.column_stack([self._distances(points, p, device) for p in pictures])
+                costs = np.column_stack([self._distances(points, int(p), device) for p in pictures])
                 weights = self.zones.weights[zone][np.asarray(self.canvas.sources)[pictures]]
                 bias = np.zeros(len(self.canvas.pictures))
                 bias[pictures] = balance(costs, weights)
@@ -240,6 +240,6 @@ def _transported(
     moved = np.zeros_like(points)
     for share, transport in zip(shares.T, transports, strict=True):
         own = np.flatnonzero(share)
-        if len(own):
+        if transport is not None and len(own):
             moved[own] += share[own, None] * transport(points[own])
     return moved

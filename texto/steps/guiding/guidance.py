@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from ...core.contract import Tiles
 from ...core.errors import TextoError, TextoWarning
 from ...core.types import as_image, as_shape
 from ...patches.database import PatchLevel, Transport
@@ -107,7 +107,7 @@ def guidances(
 
 
 def checked(
-    method: Any,
+    method: Tiles,
     exemplar: np.ndarray,
     guide: np.ndarray,
     shape: tuple[int, int] | None,

@@ -15,6 +15,7 @@ from ..conditional import conditional_fill
 from .levels import HoleLevel, as_holed, hole_levels
 from .spots import HolePatches
 
+SETTLED = 0.02  # share of patches under which changes may stop a run of searches and averages
 LEAST_PATCHES = 16  # a level with fewer patches to copy from has nothing to say
 
 
@@ -111,6 +112,11 @@ def inpaint(
     result = np.clip(canvas, 0, 1)
     result[~holes] = picture[~holes]
     return result
+
+
+def useful_sizes(level: HoleLevel, sizes: Sequence[int]) -> list[int]:
+    """Those of `sizes`, largest first, with patches to copy from; the last one in any case."""
+    return [size for size in sizes[:-1] if len(level.known(size)) >= LEAST_PATCHES] + [sizes[-1]]
 
 
 def _start(level: HoleLevel, rng: np.random.Generator) -> np.ndarray:

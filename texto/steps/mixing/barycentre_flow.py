@@ -10,10 +10,10 @@ import numpy as np
 from ...core.threads import mapped
 from ...core.types import Progress, Step
 from ...patches.extraction import Grid, coverage, extract, extract_at, fold
-from ...transport.sliced import displacement, frame
+from ...transport.sliced import barycentre, displacement, frame
 from ..finish import Schedule
 from ..sliced_flow import PATCH_SIZE, SAMPLES, random_grid
-from .zones import Zones, even
+from .zones import Zones, draw_anywhere
 
 Displace = Callable[[np.ndarray], np.ndarray]
 DIRECTIONS = 64
@@ -75,7 +75,7 @@ class MixedFlow:
             if corners is None:
                 found.append(None)
                 continue
-            target = sum(np.float32(weights[k]) * quantiles[k] for k in np.flatnonzero(weights))
+            target = barycentre(quantiles, weights)
             found.append(displacement(extract_at(image, corners, PATCH_SIZE) @ forth, target))
         return found
 
@@ -120,7 +120,7 @@ def finished(
     periodic: tuple[bool, bool],
     progress: Progress,
 ) -> np.ndarray:
-    """`image` (H, W, C) after the finishing pass of `texto.steps.finish`, in place, by another flow.
+    """`image` (H, W, C) after the pass of `texto.steps.finish`, in place, by another flow.
 
     Where it or one of `pictures` is too small, it stays as it is.
     """
@@ -145,8 +145,7 @@ def _count(pictures: Sequence[np.ndarray]) -> int:
 
 
 def _drawn(picture: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    (corners,) = even(np.ones(1)).draw(picture.shape, PATCH_SIZE, count, rng)
-    return extract_at(picture, corners, PATCH_SIZE)
+    return extract_at(picture, draw_anywhere(picture.shape, PATCH_SIZE, count, rng), PATCH_SIZE)
 
 
 def _frame(samples: Sequence[np.ndarray], weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -162,12 +161,12 @@ def _moved(
     points: np.ndarray, displaces: Sequence[Displace | None], zones: Zones, band: Grid
 ) -> np.ndarray:
     """The displacement of `points` (n, k), each zone's counted by its share in the patch."""
-    if len(zones) == 1:
+    if len(zones) == 1 and displaces[0] is not None:
         return displaces[0](points)
     shares = zones.shares(band)
     total = np.zeros_like(points)
     for displace, share in zip(displaces, shares.T, strict=True):
         own = np.flatnonzero(share)
-        if len(own):
+        if displace is not None and len(own):
             total[own] += share[own, None] * displace(points[own])
     return total

@@ -5,15 +5,17 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NoReturn, TypeVar
 
 import numpy as np
 
-from ...core.contract import Model
+from ...core.contract import Method, Mixed, Model
 from ...core.errors import TextoError
-from ...core.settings import settings_of
+from ...core.settings import replaced, settings_of
 from ...core.state import check_probabilities, take
 from ...core.types import as_image
+
+M = TypeVar("M", bound=Method)
 
 SEED = 0  # of what is drawn for a mix itself: the same models give the same mix
 SUM = 1e-6  # how far from one the sum of weights may be
@@ -23,12 +25,14 @@ SUM = 1e-6  # how far from one the sum of weights may be
 class Ingredient:
     """`exemplar` (H, W, C) with its `weight`; `model` is its pure model, None if not at hand."""
 
-    model: Any
+    model: Model | None
     exemplar: np.ndarray
     weight: float
 
 
-def ingredients(method: Any, models: Sequence[Any], weights: Sequence[float]) -> list[Ingredient]:
+def ingredients(
+    method: Method, models: Sequence[Model], weights: Sequence[float]
+) -> list[Ingredient]:
     """The exemplars of `models` with a weight > 0, none twice.
 
     A mix counts as its ingredients, weights multiplied. TextoError for models of another method
@@ -51,7 +55,7 @@ def normalised(parts: Sequence[Ingredient]) -> np.ndarray:
     return weights / weights.sum()
 
 
-def pure_pair(method: Any, models: Sequence[Any]) -> list[Ingredient]:
+def pure_pair(method: Method, models: Sequence[Model]) -> list[Ingredient]:
     """The two `models` that a map lies between, or one where both are of one exemplar."""
     if len(models) != 2:
         raise TextoError("map", f"lies between two textures, got {len(models)}", "give two")
@@ -61,11 +65,40 @@ def pure_pair(method: Any, models: Sequence[Any]) -> list[Ingredient]:
     return parts
 
 
-def pure_model(method: Any, part: Ingredient) -> Model:
-    """The pure model of an ingredient, with the settings of the synthesis of `method`."""
+def shared(method: M, models: Sequence[Model]) -> M:
+    """`method` with its automatic settings as the `models` of a mix have them.
+
+    None where they differ, as those of exemplars of other sizes do: the mix then finds its own.
+    TextoError where `method` has a setting of the fit that none of them has.
+    """
+    changes = {}
+    for name in automatic_settings(method):
+        own, held = getattr(method, name), {getattr(model.method, name) for model in models}
+        if own is None or own in held:
+            changes[name] = held.pop() if len(held) == 1 else None
+        elif settings_of(method)[name].stage == "fit":
+            _refuse(name, own, held.pop())
+    return replaced(method, **changes)
+
+
+def automatic_settings(method: Method) -> list[str]:
+    """The names of the settings of `method` that follow from the exemplar where they are None."""
+    return [name for name, known in settings_of(method).items() if known.automatic]
+
+
+def pure_model(method: Method, part: Ingredient) -> Model:
+    """The pure model of an ingredient, with the settings of the synthesis of `method`.
+
+    `method` is a `shared` one: what is None there stays as the model has it.
+    """
     if part.model is None:  # only mixes held it, and they have no maps of its own
         return method.fit(part.exemplar, rng=SEED)
-    return dataclasses.replace(part.model, method=method)
+    own = {
+        name: getattr(part.model.method, name)
+        for name in automatic_settings(method)
+        if getattr(method, name) is None
+    }
+    return replaced(part.model, method=replaced(method, **own))
 
 
 def mixed_state(exemplars: Sequence[np.ndarray], weights: np.ndarray) -> dict[str, np.ndarray]:
@@ -76,8 +109,13 @@ def mixed_state(exemplars: Sequence[np.ndarray], weights: np.ndarray) -> dict[st
     return state
 
 
-def restored(method: Any, state: Mapping[str, Any]) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
-    """The exemplars and weights of a mix from its state; TextoError where they make no sense."""
+def restored(
+    state: Mapping[str, np.ndarray], *, smallest: int
+) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+    """The exemplars and weights of a mix from its state; TextoError where they make no sense.
+
+    No side of an exemplar is under `smallest` pixels.
+    """
     weights = take(state, "mix.weights", shape=(None,), dtype=np.float64)
     check_probabilities(weights, "mix.weights")
     if len(weights) < 2 or weights.min() <= 0:
@@ -85,7 +123,7 @@ def restored(method: Any, state: Mapping[str, Any]) -> tuple[tuple[np.ndarray, .
     exemplars: list[np.ndarray] = []
     for name in ["exemplar", *(f"mix.exemplar{number}" for number in range(1, len(weights)))]:
         array = take(state, name, shape=(None, None, None), dtype=np.float32)
-        exemplars.append(as_image(array, f"tensor {name!r}", smallest=method.patch_size))
+        exemplars.append(as_image(array, f"tensor {name!r}", smallest=smallest))
         if array.shape[2] != exemplars[0].shape[2]:
             raise TextoError(f"tensor {name!r}", "has other channels", "mix the models again")
     return tuple(exemplars), weights
@@ -116,24 +154,13 @@ def check_channels(exemplars: Sequence[np.ndarray]) -> None:
         )
 
 
-def count_levels(method: Any, exemplars: Sequence[np.ndarray]) -> int:
-    """As many levels as the exemplar with the most has, as far as all have patches enough."""
-    count = max(method.count_levels(exemplar.shape) for exemplar in exemplars)
-    while count > 1 and any(
-        method.windows(exemplar.shape, count - 1) < method.n_components for exemplar in exemplars
-    ):
-        count -= 1
-    return count
-
-
-def _parts(model: Any) -> list[Ingredient]:
+def _parts(model: Model) -> list[Ingredient]:
     """The ingredients of one model: itself, or those of a mix."""
-    exemplars = getattr(model, "exemplars", None)
-    if exemplars is None:
+    if not isinstance(model, Mixed):
         return [Ingredient(model, model.exemplar, 1.0)]
     return [
         Ingredient(None, exemplar, float(weight))
-        for exemplar, weight in zip(exemplars, model.weights, strict=True)
+        for exemplar, weight in zip(model.exemplars, model.weights, strict=True)
     ]
 
 
@@ -149,16 +176,22 @@ def _add(found: list[Ingredient], new: Ingredient) -> None:
     found.append(new)
 
 
-def _check_model(method: Any, model: Any) -> None:
+def _check_model(method: Method, model: Model) -> None:
     """TextoError unless `model` is of the same method, with the same settings of the fit."""
-    if type(getattr(model, "method", None)) is not type(method):
-        kind = type(getattr(model, "method", model)).__name__
-        raise TextoError("models", f"one is of {kind}", f"give {type(method).__name__} models")
+    kind = type(model.method) if isinstance(model, Model) else type(model)
+    if kind is not type(method):
+        raise TextoError(
+            "models", f"one is of {kind.__name__}", f"give {type(method).__name__} models"
+        )
     for name, known in settings_of(method).items():
         own, other = getattr(method, name), getattr(model.method, name)
-        if known.stage == "fit" and own != other:
-            raise TextoError(
-                f"setting {name!r}",
-                f"is {own} for the mix and {other} in a model",
-                "fit all models with the same settings",
-            )
+        if known.stage == "fit" and not known.automatic and own != other:
+            _refuse(name, own, other)
+
+
+def _refuse(name: str, own: object, other: object) -> NoReturn:
+    raise TextoError(
+        f"setting {name!r}",
+        f"is {own} for the mix and {other} in a model",
+        "fit all models with the same settings",
+    )

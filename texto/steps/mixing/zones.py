@@ -62,12 +62,13 @@ class Zones:
 
         Each is drawn by the zone's share at the patch's centre; positions may repeat.
         """
-        limits = [side - patch_size + 1 for side in shape[:2]]
         if len(self) == 1:
-            return [np.column_stack([rng.integers(0, limit, count) for limit in limits])]
-        inside = Grid(tuple(shape[:2]), patch_size, *(np.arange(limit) for limit in limits))
-        values, present = self._at(inside).ravel(), self.on(tuple(shape[:2]))
-        drawn = []
+            return [draw_anywhere(shape, patch_size, count, rng)]
+        limits = [side - patch_size + 1 for side in shape[:2]]
+        size = (shape[0], shape[1])
+        inside = Grid(size, patch_size, *(np.arange(limit) for limit in limits))
+        values, present = self._at(inside).ravel(), self.on(size)
+        drawn: list[np.ndarray | None] = []
         for zone in range(len(self)):
             share = np.maximum(1 - np.abs(values - zone), 0)
             if not share.any():  # then it may be at the border, round which patches wrap
@@ -87,6 +88,14 @@ class Zones:
         high, part = np.minimum(low + 1, len(self) - 1), (values - low)[:, :, None]
         weights = self.weights.astype(np.float32)
         return (1 - part) * weights[low] + part * weights[high]
+
+
+def draw_anywhere(
+    shape: tuple[int, ...], patch_size: int, count: int, rng: np.random.Generator
+) -> np.ndarray:
+    """`count` corners (count, 2) of patches in `shape`; positions may repeat."""
+    limits = [side - patch_size + 1 for side in shape[:2]]
+    return np.column_stack([rng.integers(0, limit, count) for limit in limits])
 
 
 def even(weights: np.ndarray) -> Zones:

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from ...core.types import Progress, Rng
 from ...patches.search import resolve_device
-from .filling import LEAST_PATCHES, Count, Match, inpaint
-from .levels import HoleLevel
-from .spots import touching
-from .trust import trust
-
-KEPT_VARIANCE = 0.99  # share of the patches' variance that the patch space keeps
-SETTLED = 0.02  # share of patches under which changes stop a run
+from ...steps.inpainting.filling import SETTLED, Count, Match, inpaint, useful_sizes
+from ...steps.inpainting.levels import HoleLevel
+from ...steps.inpainting.spots import touching
+from ...steps.inpainting.trust import trust
+from .settings import KEPT_VARIANCE, KwatraSettings
 
 
 @dataclass(frozen=True, eq=False)
 class RobustFiller:
     """Passes over the holes of `level` with patches of each of `sizes`, for a `Kwatra`."""
 
-    method: Any
+    method: KwatraSettings
     level: HoleLevel
     sizes: Sequence[int]
     device: str
@@ -70,13 +68,16 @@ class RobustFiller:
         return match
 
 
-def useful_sizes(level: HoleLevel, sizes: Sequence[int]) -> list[int]:
-    """Those of `sizes`, largest first, with patches to copy from; the last one in any case."""
-    return [size for size in sizes[:-1] if len(level.known(size)) >= LEAST_PATCHES] + [sizes[-1]]
-
-
-def fill_holes(method: Any, image: np.ndarray, mask: np.ndarray, **options: Any) -> np.ndarray:
-    """`image` inpainted by `method`, a `Kwatra`: see `run.inpaint`."""
+def fill_holes(
+    method: KwatraSettings,
+    image: np.ndarray,
+    mask: np.ndarray,
+    *,
+    sources: np.ndarray | None,
+    rng: Rng,
+    progress: Progress,
+) -> np.ndarray:
+    """`image` inpainted by a `Kwatra`: see `texto.steps.inpainting.filling.inpaint`."""
     device = resolve_device(method.device)
 
     def fillers(levels: Sequence[HoleLevel]) -> list[RobustFiller]:
@@ -90,5 +91,7 @@ def fill_holes(method: Any, image: np.ndarray, mask: np.ndarray, **options: Any)
         least_size=lambda shape: method.patch_sizes(shape)[-1],
         count_levels=method.count_levels,
         fillers=fillers,
-        **options,
+        sources=sources,
+        rng=rng,
+        progress=progress,
     )

@@ -1,0 +1,1 @@
+"""Texture optimisation (Kwatra, Essa, Bobick, Kwatra 2005)."""

@@ -1,0 +1,1 @@
+"""Optimal patch assignment (Gutierrez, Galerne, Rabin, Hurtut 2017)."""
