@@ -6,7 +6,7 @@ GPU := $(shell nvidia-smi >/dev/null 2>&1 && [ "$$(uname -sm)" = "Linux x86_64" 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test bench check clean
+.PHONY: demo test bench check tables clean
 
 demo: .venv/installed
 	$(BIN)/texto demo -o demo
@@ -21,6 +21,9 @@ check: .venv/tested
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+tables: .venv/installed
+	$(BIN)/python benchmarks/tables.py
 
 clean:
 	rm -rf .venv demo build *.egg-info

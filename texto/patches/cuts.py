@@ -33,6 +33,21 @@ def boundary(difference: np.ndarray, *, closed: bool = False) -> np.ndarray:
     return np.roll(_traced(turned), middle)
 
 
+def between(difference: np.ndarray, before: int, after: int) -> np.ndarray:
+    """(L, width) bool: what is new between two boundaries of least cost.
+
+    difference : (L, width), how much new and old pixels differ. The first boundary runs through
+    the first `before` places across, the second through the last `after`; 0: all is new there.
+    """
+    place = np.arange(difference.shape[1])
+    new = np.ones(difference.shape, bool)
+    if before:
+        new &= place >= boundary(difference[:, :before])[:, None]
+    if after:
+        new &= place[::-1] >= boundary(difference[:, ::-1][:, :after])[:, None]
+    return new
+
+
 def cutting_costs(difference: np.ndarray) -> np.ndarray:
     """(n, L, depth): the cost of new pixels beginning at each depth."""
     cost = difference.copy()

@@ -10,7 +10,7 @@ import numpy as np
 from ...core.contract import Inpaints
 from ...core.errors import TextoError
 from ...core.types import Progress
-from ...patches.cuts import boundary
+from ...patches.cuts import between
 from .bands import Band
 
 TRIMMED = 4  # either edge of a band may give back one pixel in so many
@@ -76,13 +76,6 @@ def joined(old: np.ndarray, new: np.ndarray, ends: Sequence[Band]) -> np.ndarray
     for band in ends:
         across = np.moveaxis(difference, band.axis, 1)
         places = band.places(across.shape[1])
-        np.moveaxis(renewed, band.axis, 1)[:, places] |= _between(across[:, places])
+        depth = max(1, band.width // TRIMMED)
+        np.moveaxis(renewed, band.axis, 1)[:, places] |= between(across[:, places], depth, depth)
     return np.where(renewed[:, :, None], new, old)
-
-
-def _between(strip: np.ndarray) -> np.ndarray:
-    """(L, width) bool: what lies between the two boundaries of `strip`, differences (L, width)."""
-    depth = max(1, strip.shape[1] // TRIMMED)
-    first, last = boundary(strip[:, :depth]), boundary(strip[:, ::-1][:, :depth])
-    place = np.arange(strip.shape[1])
-    return (place >= first[:, None]) & (place[::-1] >= last[:, None])
