@@ -9,7 +9,6 @@ import pytest
 from texto.core.errors import TextoError
 from texto.core.types import silent
 from texto.methods import patch_assignment
-from texto.methods.patch_assignment.assignments import _balanced, _patches_at
 from texto.methods.patch_assignment.assignments import Assignments, _balanced, _patches_at
 from texto.methods.patch_assignment.method import PatchAssignment
 from texto.patches.extraction import extract, grid

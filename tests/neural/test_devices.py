@@ -8,10 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import texto  # noqa: E402
-from neural.features import (
-    VGG19Features,
-    backbones,
-)
+from neural.features import VGG19Features, backbones  # noqa: E402
 from neural.losses import ctransform  # noqa: E402
 from neural.runtime import devices  # noqa: E402
 from neural.runtime.devices import ShortMemory, in_blocks, on_device, resolve_device  # noqa: E402

@@ -11,10 +11,7 @@ torch = pytest.importorskip("torch")
 from safetensors.torch import save_file  # noqa: E402
 
 import texto  # noqa: E402
-from neural.features import (
-    PatchFeatures,
-    backbones,
-)
+from neural.features import PatchFeatures, backbones  # noqa: E402
 from neural.methods.gotex.hole_sights import HoleWork, Part, box_around, touches  # noqa: E402
 from neural.methods.gotex.inpainting import TARGETS, enlarged, for_holes  # noqa: E402
 from neural.runtime.weight_files import random_state  # noqa: E402

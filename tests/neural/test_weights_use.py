@@ -19,10 +19,7 @@ from neural.runtime import weights  # noqa: E402
 from texto.cli import main  # noqa: E402
 from texto.comparison import load as load_comparison  # noqa: E402
 from texto.core.errors import TextoError, TextoWarning  # noqa: E402
-from texto.io import (
-    model_files,
-    records,
-)
+from texto.io import model_files, records  # noqa: E402
 from texto.io.images import read_text, write_image  # noqa: E402
 
 QUICK = ("-s", "32", "--seed", "1", "--device", "cpu")

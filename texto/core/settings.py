@@ -126,9 +126,9 @@ def setting(
     """A dataclass field for a hyper-parameter.
 
     Where `default` is None it stands for a value that is set when the method is made, or fitted:
-    the type is that of the value. `stage="synthesis"` marks a setting that a fitted model may still change; `automatic` one
-    whose None is set by `adapted`. A setting that is added to a method declares as `older` the
-    value with which the method does what it did before.
+    the type is that of the value. `stage="synthesis"` marks a setting that a fitted model may
+    still change; `automatic` one whose None is set by `adapted`. A setting that is added to a
+    method declares as `older` the value with which the method does what it did before.
     """
     metadata = {"help": help, "low": low, "high": high, "choices": choices, "stage": stage}
     metadata |= {"automatic": automatic, "older": older, "of_search": of_search}
