@@ -624,6 +624,20 @@ def test_transparent_colours_and_palette_entries(tmp_path):
         assert np.allclose(read_image(path, alpha="white"), white, atol=1e-6)
 
 
+def test_transparency_that_libpng_would_leave_out(tmp_path):
+    palette = pack(b"PLTE", bytes(9)), pack(b"tRNS", b"\0" * 8)  # for three colours
+    path = written(tmp_path / "a.png", png_bytes(4, 1, 8, 3, bytes(5), *palette))
+    assert (read_image(path, alpha="white") == 1).all()
+    wrong = pack(b"tRNS", bytes(6))
+    path = written(tmp_path / "b.png", png_bytes(4, 1, 8, 0, bytes(5), wrong))
+    refused("is damaged: its transparent colour", read_image, path)
+
+
+def test_missing_rows_are_not_filled_in(tmp_path):
+    path = written(tmp_path / "a.png", png_bytes(4, 9, 8, 0, bytes(5 * 8)))
+    refused("truncated or damaged", read_image, path)
+
+
 def test_unknown_alpha_rule(tmp_path):
     refused("alpha.*refuse, ignore, white", read_image, tmp_path / "a.png", alpha="black")
 

@@ -62,9 +62,16 @@ def size(data: bytes, what: str) -> tuple[int, int]:
 
 def parts(data: bytes, what: str) -> Parts:
     """Everything in the PNG `data` that matters for its pixels; TextoError if it is damaged."""
-    found, kept = Parts(), io.BytesIO()
+    found, kept, n_colours = Parts(), io.BytesIO(), 0
     kept.write(SIGNATURE)
+    depth, colour = data[24:26]
     for kind, content in chunks(data, what):
+        if kind == b"PLTE":
+            n_colours = min(len(content) // 3, 1 << depth)
+        elif kind == b"tRNS" and colour == 3:
+            content = content[:n_colours]  # libpng would take a longer one for none
+        elif kind == b"tRNS" and len(content) != {0: 2, 2: 6}.get(colour, len(content)):
+            raise TextoError(what, "is damaged: its transparent colour makes no sense", RESAVE)
         if kind in _PIXELS:
             putchunk(kept, kind, content)
         elif kind == b"eXIf" and len(content) <= MAX_EXTRA:
@@ -105,7 +112,8 @@ def with_text(png: bytes, text: Mapping[str, str]) -> bytes:
     for key in sorted(text):
         _check_text(key, text[key])
         # A lone surrogate, as in undecodable file names, has no UTF-8; it is spelled out.
-        info.add_text(key, text[key].encode("utf-8", "backslashreplace").decode())
+        value = text[key].encode("utf-8", "backslashreplace").decode()
+        (info.add_text if value == text[key] else info.add_itxt)(key, value)
     for kind, content, *_ in info.chunks:
         putchunk(added, kind, content)
     if added.tell() > MAX_EXTRA // 2:
