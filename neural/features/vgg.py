@@ -89,7 +89,8 @@ class VGG19Features(NetworkFeatures):
 
     def _maps(self, inputs: torch.Tensor) -> dict[str, torch.Tensor]:
         maps, current = {}, inputs
-        for name, part in zip(self.known, self.network.get_submodule("features"), strict=False):
+        parts = self.network.get_submodule("features").children()
+        for name, part in zip(self.known, parts, strict=False):
             if isinstance(part, nn.Conv2d):
                 current = self._convolved(current, part)
             elif isinstance(part, nn.ReLU):

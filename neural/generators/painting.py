@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from texto.core.errors import TextoError
-from texto.core.threads import mapped
-from texto.core.types import Progress, Rng, Step, as_shape, silent
+from texto.core.types import Progress, Rng, as_shape, silent
 
-from ..losses.ctransform import single_thread
 from ..runtime.devices import exact_float32
 from .folding import folded
 from .network import TextureGenerator
 from .noise_field import NoiseField
+from .tiles import Corner, laid, side_for
 from .windows import periods_of, window
-
-TILE, GPU_TILE = 256, 1024  # pixels a side; maps of 256 stay in the processor's cache
-
-Corner = tuple[slice, slice]
 
 
 def paint(
@@ -47,14 +40,12 @@ def paint(
         raise TextoError("tile", f"is {tile} pixels", "give 1 or more")
     field = NoiseField(network.n_scales, network.noise_channels, rng=rng)
     painter = _Painter(folded(network), field, periods_of(shape, periodic))
-    corners = _corners(shape, tile or painter.tile, network.factor)
     picture = np.empty((*shape, network.channels), np.float32)
-    with exact_float32(), single_thread():
-        tiles = zip(corners, painter.tiles(corners), strict=True)
-        for done, (corner, pixels) in enumerate(tiles, 1):
-            picture[corner] = pixels
-            progress(Step("synthesize", 0, done, len(corners)))
-    return picture
+    # Tiles begin at multiples of the factor, so that most have the same sizes at all scales: new
+    # sizes cost time, the convolutions are compiled for each.
+    step = -(-(tile or side_for(network.device)) // network.factor) * network.factor
+    with exact_float32():
+        return laid(painter.pixels, picture, step, device=network.device, progress=progress)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,35 +56,10 @@ class _Painter:
     field: NoiseField
     periods: tuple[int | None, int | None]
 
-    @property
-    def device(self) -> torch.device:
-        return self.network.last.weight.device
-
-    @property
-    def tile(self) -> int:
-        return TILE if self.device.type == "cpu" else GPU_TILE
-
-    def tiles(self, corners: list[Corner]) -> Iterator[np.ndarray]:
-        """The tiles' pixels (h, w, channels), in order."""
-        return (mapped if self.device.type == "cpu" else map)(self._pixels, corners)
-
-    def _pixels(self, corner: Corner) -> np.ndarray:
-        if torch.get_num_threads() > 1:
-            torch.set_num_threads(1)  # of this thread: threads paint whole tiles
+    def pixels(self, corner: Corner) -> np.ndarray:
+        """(h, w, channels) at `corner`."""
         rows, columns = ((each.start, each.stop) for each in corner)
         view = window(rows, columns, n_scales=self.network.n_scales, periods=self.periods)
-        with torch.inference_mode():
-            pixels = self.network.part(self.field.of(view, self.device), view)[0].clamp_(0, 1)
-            return pixels.permute(1, 2, 0).cpu().numpy()
-
-
-def _corners(shape: tuple[int, int], tile: int, factor: int) -> list[Corner]:
-    """Tiles that begin at multiples of `factor`, so that most have the same sizes at all scales.
-
-    New sizes cost time: the convolutions are compiled for each.
-    """
-    step = -(-tile // factor) * factor
-    rows, columns = (
-        [slice(start, min(start + step, side)) for start in range(0, side, step)] for side in shape
-    )
-    return [(down, across) for down in rows for across in columns]
+        noise = self.field.of(view, self.network.device)
+        pixels = self.network.part(noise, view)[0].clamp_(0, 1)
+        return pixels.permute(1, 2, 0).cpu().numpy()

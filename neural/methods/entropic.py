@@ -223,9 +223,8 @@ class EntropicTask:
 
     def _drawn(self) -> torch.Tensor:
         """(d, batch_size): new samples, scaled."""
-        return (
-            self.network(noise_for(self.network, self._method.batch_size, self.rng)).T * self._scale
-        )
+        noise = noise_for(self.network, self._method.batch_size, self.rng)
+        return self.network(noise).T * self._scale
 
 
 def sheet(points: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:

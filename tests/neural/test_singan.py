@@ -9,6 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import texto  # noqa: E402
+from neural.generators import tiles  # noqa: E402
 from neural.methods.singan import sampling  # noqa: E402
 from neural.methods.singan.method import SinGAN  # noqa: E402
 from neural.methods.singan.networks import Critic, Generator, Pyramid, frozen  # noqa: E402
@@ -183,7 +184,7 @@ def test_tiles_make_the_whole_picture(monkeypatch, wraps):
     pyramid.amplitudes[1] = 0.5
     pictures, counts = [], []
     for tile in (256, 16):
-        monkeypatch.setattr(sampling, "TILE", tile)
+        monkeypatch.setattr(tiles, "TILE", tile)
         steps, rng = [], np.random.default_rng(1)
         sizes = [(20, 17), (40, 33)]
         pictures.append(sampling.paint(pyramid, sizes, rng=rng, wraps=wraps, progress=steps.append))

@@ -60,7 +60,8 @@ class HoleWork(Work):
 
         barred, moved = touched(self.barred), touched(self.holes)
         maps = features.of(self.exemplar)
-        return _sight(Part(features, box), maps, barred, moved, touched(self.holes[box]).get)
+        here = touched(self.holes[box])
+        return _sight(Part(features, box), maps, barred, moved, lambda layer, _sides: here[layer])
 
     def network(self, backbone: Backbone) -> Sight:
         """What a network sees at the holes, and in the sources."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -83,7 +84,7 @@ def between(method: PictureDescent, models: Sequence[Model]) -> PictureDescent:
 
     What `method` has of its own, unlike any of them, stays.
     """
-    anew: dict[str, None] = {}
+    anew: dict[str, Any] = {}
     for name, known in settings_of(method).items():
         values = [getattr(model.method, name) for model in models]
         if known.automatic and getattr(method, name) in values and len(set(values)) > 1:

@@ -11,20 +11,18 @@ import numpy as np
 import torch
 from torch import nn
 
-from texto.core.threads import mapped
-from texto.core.types import Progress, Step
+from texto.core.types import Progress
 
 from ...generators.folding import Direct
 from ...generators.network import enlarged
 from ...generators.noise_field import NoiseField, positions
+from ...generators.tiles import Corner, laid, side_for
 from ...generators.windows import Span, Window, periods_of, window
-from ...losses.ctransform import single_thread
 from ...training.adversarial import seeded
 
 KERNEL = 5  # pixels, of which a unit sees `windows.REACH` on each side
 HIDDEN = 50  # units between the global noise and the wave vectors
 GAIN = 5.0  # of the learned part of the wave vectors, as in the authors' second code
-TILE, GPU_TILE = 256, 1024  # pixels a side that are painted at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,22 +172,12 @@ def paint(
     the nearest that fit. `tile` : pixels a side at a time, None for what suits the device; it
     changes results by rounding only. Memory: the picture and one tile.
     """
-    device = network.device
     common = network.common(1, rng)
     field = NoiseField(1, network.n_local, rng=rng)
     painter = _Painter(_direct(network), common, field, periods_of(shape, periodic))
-    tile = tile or (TILE if device.type == "cpu" else GPU_TILE)
     picture = np.empty((*shape, network.channels), np.float32)
-    spans = [
-        [slice(start, min(start + tile, side)) for start in range(0, side, tile)] for side in shape
-    ]
-    corners = [(rows, columns) for rows in spans[0] for columns in spans[1]]
-    with single_thread():
-        found = (mapped if device.type == "cpu" else map)(painter.pixels, corners)
-        for done, (corner, pixels) in enumerate(zip(corners, found, strict=True), 1):
-            picture[corner] = pixels
-            progress(Step("synthesize", 0, done, len(corners)))
-    return picture
+    step = tile or side_for(network.device)
+    return laid(painter.pixels, picture, step, device=network.device, progress=progress)
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,16 +189,13 @@ class _Painter:
     field: NoiseField
     periods: tuple[int | None, int | None]
 
-    def pixels(self, corner: tuple[slice, slice]) -> np.ndarray:
+    def pixels(self, corner: Corner) -> np.ndarray:
         """(h, w, channels) in [0, 1] at `corner`."""
-        if torch.get_num_threads() > 1:
-            torch.set_num_threads(1)  # of this thread: threads paint whole tiles
         rows, columns = ((each.start, each.stop) for each in corner)
         view = self.network.view(rows, columns, self.periods)
-        with torch.inference_mode():
-            (local,) = self.field.of(_entry(view), self.common[0].device)
-            pixels = self.network(Noise(2 * local - 1, *self.common), view)[0]
-            return (pixels / 2 + 0.5).permute(1, 2, 0).cpu().numpy()
+        (local,) = self.field.of(_entry(view), self.common[0].device)
+        pixels = self.network(Noise(2 * local - 1, *self.common), view)[0]
+        return (pixels / 2 + 0.5).permute(1, 2, 0).cpu().numpy()
 
 
 def _direct(network: SpatialGenerator) -> SpatialGenerator:

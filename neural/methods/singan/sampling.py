@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -10,10 +10,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from texto.core.threads import mapped
 from texto.core.types import Progress, Step
 
-from ...generators.painting import GPU_TILE, TILE
+from ...generators.tiles import Corner, corners_of, each_tile, side_for
 from ...runtime.devices import to_picture
 from ...training.adversarial import gaussian
 from .networks import Pyramid, frozen
@@ -37,15 +36,16 @@ def paint(
     of progress a tile.
     """
     torch.empty((1, pyramid.channels, *sizes[-1]), device=pyramid.device)  # or memory is short
-    tile = TILE if pyramid.device.type == "cpu" else GPU_TILE
-    total, done = sum(len(_corners(size, tile)) for size in sizes), 0
+    tile = side_for(pyramid.device)
+    total, done = sum(len(corners_of(size, tile)) for size in sizes), 0
     picture = blank(pyramid, sizes[0])
     for scale, size in enumerate(sizes):
         picture = enlarged(picture, size, wraps)
         generator = frozen(pyramid.generator(scale))
         inputs = padded(noisy(pyramid, scale, picture, rng), wraps)
-        corners = _corners(size, tile)
-        for corner, added in zip(corners, _tiles(generator, inputs, corners), strict=True):
+        corners = corners_of(size, tile)
+        tiles = each_tile(_added(generator, inputs), corners, pyramid.device)
+        for corner, added in zip(corners, tiles, strict=True):
             picture[:, :, *corner] += added
             done += 1
             progress(Step("synthesize", len(sizes) - 1 - scale, done, total))
@@ -145,23 +145,11 @@ def _stretched(picture: torch.Tensor, axis: int, side: int, around: bool) -> tor
     return torch.as_tensor(sums)
 
 
-def _corners(size: tuple[int, int], tile: int) -> list[tuple[slice, slice]]:
-    rows, columns = (
-        [slice(start, min(start + tile, side)) for start in range(0, side, tile)] for side in size
-    )
-    return [(down, across) for down in rows for across in columns]
+def _added(generator: nn.Module, inputs: torch.Tensor) -> Callable[[Corner], torch.Tensor]:
+    """What `generator` adds at a corner, from padded `inputs`."""
 
-
-def _tiles(
-    generator: nn.Module, inputs: torch.Tensor, corners: Sequence[tuple[slice, slice]]
-) -> Iterator[torch.Tensor]:
-    """What `generator` adds at `corners`, in order, from padded `inputs`."""
-
-    def added(corner: tuple[slice, slice]) -> torch.Tensor:
-        if torch.get_num_threads() > 1:
-            torch.set_num_threads(1)  # of this thread: threads make whole tiles
+    def added(corner: Corner) -> torch.Tensor:
         rows, columns = (slice(each.start, each.stop + 2 * MARGIN) for each in corner)
-        with torch.inference_mode():
-            return generator(inputs[:, :, rows, columns])
+        return generator(inputs[:, :, rows, columns])
 
-    return (mapped if inputs.device.type == "cpu" else map)(added, corners)
+    return added
