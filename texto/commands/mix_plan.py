@@ -15,6 +15,7 @@ from ..core import registry
 from ..core.errors import TextoError, TextoWarning
 from ..core.settings import settings_of
 from ..io import model_files
+from ..steps.mixing.ingredients import method_for_others
 from . import outputs, powers, source
 from .running import chosen_seed
 from .synth_plan import DEFAULT_SIZE
@@ -145,9 +146,11 @@ def _opened(options: argparse.Namespace, seed: int) -> tuple[Any, list[source.So
     )
     for origin in models.values():
         _check_same(method, origin)
+    fitted = next((origin.model for origin in models.values() if origin.model is not None), None)
+    fitting = method if fitted is None else method_for_others(fitted)
     origins = []
     for number, path in enumerate(options.sources):
-        opened = models.get(number) or source.open_exemplar(path, options, method, seed)
+        opened = models.get(number) or source.open_exemplar(path, options, fitting, seed)
         origins.append(opened)
     return method, origins
 
@@ -160,7 +163,7 @@ def _check_same(method: Any, origin: source.Source) -> None:
         raise TextoError(what, why, "mix models of one method")
     for key, known in settings_of(method).items():
         values = getattr(origin.method, key), getattr(method, key)
-        if known.stage == "fit" and values[0] != values[1]:
+        if known.stage == "fit" and not known.automatic and values[0] != values[1]:
             why = f"was fitted with {key}={values[0]}, the first with {values[1]}"
             raise TextoError(what, why, "fit all with the same settings")
 
