@@ -8,7 +8,7 @@ import pytest
 
 from texto.core.errors import TextoError
 from texto.core.types import silent
-from texto.methods import kwatra
+from texto.methods.kwatra import optimisation as algorithm
 from texto.methods.kwatra.method import Kwatra
 from texto.methods.kwatra.optimisation import irls_weights
 from texto.patches.database import leading_patch_level, leading_space
@@ -19,7 +19,7 @@ from texto.patches.space import principal_space
 
 def energy(squares, patch_size, picture, exponent):
     """The energy that the bounded weights belong to: linear below their floor."""
-    floor = kwatra.SOFTEST * patch_size**2 * picture.shape[2]
+    floor = algorithm.SOFTEST * patch_size**2 * picture.shape[2]
     power = squares ** (exponent / 2)
     tangent = floor ** (exponent / 2) * (1 + exponent / 2 * (squares / floor - 1))
     return float(np.where(squares > floor, power, tangent).sum(dtype=np.float64))
@@ -27,7 +27,7 @@ def energy(squares, patch_size, picture, exponent):
 
 def optimisation(exemplar, shape, progress=silent, **settings):
     model = Kwatra(device="cpu", **settings).fit(exemplar)
-    return kwatra._Optimisation(model, shape, progress)
+    return algorithm.Optimisation(model.method, model.exemplar, shape, progress)
 
 
 def periodic_exemplar(side=48, period=12, seed=0):
@@ -53,7 +53,7 @@ def test_a_weighted_average_lowers_the_energy(exemplar, exponent, patch_size):
 
 
 def test_weights_follow_the_norm_and_stay_bounded(exemplar):
-    floor = kwatra.SOFTEST * 16 * 3
+    floor = algorithm.SOFTEST * 16 * 3
     squares = np.array([0, floor / 2, floor, 4 * floor], np.float32)
     weights = irls_weights(squares, 4, exemplar, 0.8)
     assert np.allclose(weights, [1, 1, 1, 4**-0.6])
@@ -76,7 +76,7 @@ def test_a_shifted_periodic_copy_is_a_fixed_point_and_stops_the_run():
 
 
 def test_a_run_that_does_not_settle_ends_at_n_iter(exemplar, monkeypatch):
-    monkeypatch.setattr(kwatra, "SETTLED", -1)
+    monkeypatch.setattr(algorithm, "SETTLED", -1)
     seen = []
     optimisation(exemplar, (24, 24), seen.append, patch_size=8, n_levels=1, n_iter=3).run(
         np.random.default_rng(0).spawn(1)

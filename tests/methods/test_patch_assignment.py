@@ -8,7 +8,7 @@ import pytest
 
 from texto.core.errors import TextoError
 from texto.core.types import silent
-from texto.methods import patch_assignment
+from texto.methods.patch_assignment import assignments as algorithm
 from texto.methods.patch_assignment.assignments import Assignments, _balanced, _patches_at
 from texto.methods.patch_assignment.method import PatchAssignment
 from texto.patches.extraction import extract, grid
@@ -108,7 +108,7 @@ def test_no_array_is_larger_than_the_cap(exemplar, monkeypatch):
         seen.append((len(first), len(second)))
         return squared_costs(first, second)
 
-    monkeypatch.setattr(patch_assignment, "squared_costs", spy)
+    monkeypatch.setattr(algorithm, "squared_costs", spy)
     model = PatchAssignment(n_exact=50, stride=1, n_iter=2, device="cpu").fit(exemplar)
     tracemalloc.start()
     model.synthesize((120, 120), rng=0)

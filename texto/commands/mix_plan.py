@@ -17,6 +17,7 @@ from ..core.errors import TextoError, TextoWarning
 from ..core.settings import settings_of
 from ..io import model_files
 from ..io.records import Record
+from ..steps.mixing.ingredients import method_for_others
 from . import outputs, powers, source
 from .options import Options
 from .running import Seeds
@@ -144,9 +145,11 @@ def _opened(options: Options, reading: Reading, seed: int) -> tuple[Mixes, list[
     method = powers.require(given[0] if given else wanted.method(), Mixes, "mixes no textures")
     for origin in models.values():
         _check_same(method, origin)
+    fitted = next((origin.model for origin in models.values() if origin.model is not None), None)
+    fitting = method if fitted is None else method_for_others(fitted)
     origins = []
     for number, path in enumerate(options.sources):
-        opened = models.get(number) or source.open_exemplar(path, reading, method, seed)
+        opened = models.get(number) or source.open_exemplar(path, reading, fitting, seed)
         origins.append(opened)
     return method, origins
 
@@ -159,7 +162,7 @@ def _check_same(method: Method, origin: Source) -> None:
         raise TextoError(what, why, "mix models of one method")
     for key, known in settings_of(method).items():
         values = getattr(origin.method, key), getattr(method, key)
-        if known.stage == "fit" and values[0] != values[1]:
+        if known.stage == "fit" and not known.automatic and values[0] != values[1]:
             why = f"was fitted with {key}={values[0]}, the first with {values[1]}"
             raise TextoError(what, why, "fit all with the same settings")
 

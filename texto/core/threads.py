@@ -15,7 +15,8 @@ from functools import cache
 from threading import Lock
 from typing import TypeVar
 
-T, R = TypeVar("T"), TypeVar("R")
+T = TypeVar("T")
+R = TypeVar("R")
 
 _entering = Lock()
 _inside: list = []  # the limit, and an entry for every block that relies on it

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -144,17 +144,21 @@ def chosen(names: Iterable[str | Column] | None) -> list[Column]:
     known = columns()
     if names is None:
         return list(known.values())
-    picked = {}
+    picked: dict[str, Column] = {}
     for name in names:
-        column = name if isinstance(name, Column) else known.get(name)
-        if column is None:
-            near = difflib.get_close_matches(name, known, n=3)
-            remedy = f"did you mean {', '.join(near)}?" if near else f"use {', '.join(known)}"
-            raise TextoError(f"column {name!r}", "is not known", remedy)
+        column = name if isinstance(name, Column) else _named(name, known)
         picked.setdefault(column.name, column)
     if not picked:
         raise TextoError("columns", "there are none", f"choose from {', '.join(known)}")
     return list(picked.values())
+
+
+def _named(name: str, known: Mapping[str, Column]) -> Column:
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3)
+        remedy = f"did you mean {', '.join(near)}?" if near else f"use {', '.join(known)}"
+        raise TextoError(f"column {name!r}", "is not known", remedy)
+    return known[name]
 
 
 def best(column: Column, values: Sequence[float | None]) -> list[int]:

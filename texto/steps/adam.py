@@ -33,7 +33,8 @@ class Plateau:
     """Tells when a loss has stopped moving: it may rise too, as the potentials do."""
 
     def __init__(self, tolerance: float):
-        self._tolerance, self._losses = tolerance, []
+        self._tolerance = tolerance
+        self._losses: list[float] = []
 
     def reached(self, loss: float) -> bool:
         """Whether the mean of the last steps is nearly that of as many before."""

@@ -106,7 +106,9 @@ def gmm_barycenter(
 
 
 def barycenter_cost(
-    mixture: GaussianMixture, mixtures: Sequence[GaussianMixture], weights: Sequence[float]
+    mixture: GaussianMixture,
+    mixtures: Sequence[GaussianMixture],
+    weights: Sequence[float] | np.ndarray,
 ) -> float:
     """`sum_i weights[i] MW2^2(mixture, mixtures[i])`, what the barycentre makes least."""
     costs = [gmm_plan(mixture, other).cost for other in mixtures]

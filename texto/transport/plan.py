@@ -40,8 +40,8 @@ def exact_cost(first: np.ndarray, second: np.ndarray) -> float:
         raise ValueError("a cloud has no points")
     first, second = (cloud.astype(np.float64) for cloud in (first, second))
     cost = squared_costs(first, second)
-    weights = [np.full(len(cloud), 1 / len(cloud)) for cloud in (first, second)]
-    return float(np.vdot(exact_plan(*weights, cost), cost))
+    source, target = (np.full(side, 1 / side) for side in cost.shape)
+    return float(np.vdot(exact_plan(source, target, cost), cost))
 
 
 def optimal_assignment(cost: np.ndarray) -> np.ndarray:

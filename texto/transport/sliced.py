@@ -35,8 +35,9 @@ def barycentre(quantiles: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarr
     In one dimension it is the weighted mean of the quantiles.
     """
     total = np.zeros_like(quantiles[0])
-    for number in np.flatnonzero(weights):
-        total += np.float32(weights[number]) * quantiles[number]
+    for weight, values in zip(weights, quantiles, strict=True):
+        if weight:
+            total += np.float32(weight) * values
     return total
 
 

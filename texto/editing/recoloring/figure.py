@@ -110,7 +110,8 @@ class _Plane:
         """Dots in their own colours."""
         shown = colours[:: -(-len(colours) // N_SHOWN)]
         inks = shown if shown.shape[1] == 3 else None
-        axes.scatter(*self(shown).T, s=4, c=inks, linewidths=0)
+        across, up = self(shown).T
+        axes.scatter(across, up, s=4, c=inks, linewidths=0)
 
     def ellipses(self, axes: Axes, mixture: GaussianMixture, linestyle: str = "-") -> None:
         """The Gaussians that have any weight."""

@@ -30,11 +30,11 @@ class Moments:
         The larger one of the distances of the means, over the root of the target's mean square,
         and of the covariances (Frobenius), over the target's or a grey level's.
         """
-        size = np.sqrt(np.square(target.mean).sum() + np.trace(target.covariance) + RIDGE)
-        mean = np.linalg.norm(self.mean - target.mean) / size
+        size = float(np.sqrt(np.square(target.mean).sum() + np.trace(target.covariance) + RIDGE))
+        mean = float(np.linalg.norm(self.mean - target.mean)) / size
         least = RIDGE * 16
-        spread = np.linalg.norm(self.covariance - target.covariance)
-        return max(mean, spread / max(np.linalg.norm(target.covariance), least))
+        spread = float(np.linalg.norm(self.covariance - target.covariance))
+        return max(mean, spread / max(float(np.linalg.norm(target.covariance)), least))
 
 
 def moments(colours: np.ndarray) -> Moments:

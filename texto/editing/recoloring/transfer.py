@@ -122,7 +122,8 @@ def joined(image: np.ndarray, like: np.ndarray) -> tuple[np.ndarray, np.ndarray]
         if each.shape[2] not in (1, channels):
             why = f"has {each.shape[2]} channels, and the other picture {channels}"
             raise TextoError(what, why, "give pictures of as many channels, or a grey one")
-    return tuple(np.broadcast_to(each, (*each.shape[:2], channels)) for each in (picture, other))
+    wide = [np.broadcast_to(each, (*each.shape[:2], channels)) for each in (picture, other)]
+    return wide[0], wide[1]
 
 
 def _learnt(
@@ -140,7 +141,7 @@ def _learnt(
         random = np.random.default_rng(fitting)
         mixtures.append(fitted(samples[-1], settings.n_components, random))
         told.reach(PREPARED * number // 2)
-    return transport(tuple(samples), tuple(mixtures))
+    return transport((samples[0], samples[1]), (mixtures[0], mixtures[1]))
 
 
 def _mapped(

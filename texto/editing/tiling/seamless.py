@@ -92,7 +92,8 @@ class _Share:
 
     def __init__(self, first: float, last: float, progress: Progress):
         self._first, self._last, self._progress = first, last, progress
-        self._told, self._level, self._loss = round(STEPS * first), 0, None
+        self._told, self._level = round(STEPS * first), 0
+        self._loss: float | None = None
 
     def __call__(self, step: Step) -> None:
         """A step of a method; the last one may be told by `reach` only, whoever ends early."""

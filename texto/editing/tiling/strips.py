@@ -44,11 +44,11 @@ def cover(
     seam = _Seam(np.moveaxis(picture, band.axis, 1), band, periodic)
     starts = seam.drawn(rng)
     step = max(1, BLOCK // seam.old.size)
-    costs = []
+    parts = []
     for first in range(0, len(starts), step):
-        costs.append(seam.costs(starts[first : first + step]))
+        parts.append(seam.costs(starts[first : first + step]))
         told(min(0.999, (first + step) / len(starts)))
-    costs = np.concatenate(costs)
+    costs = np.concatenate(parts)
     best, least = picture, np.inf
     for number in np.argsort(costs, kind="stable")[:FINALISTS]:
         laid = seam.covered(starts[number])

@@ -106,9 +106,9 @@ class MaskedSearch:
         """(n,): the least of each row of `scores` away from the window `best` (n,)."""
         reach = len(self._falloff) // 2
         offsets = np.arange(-reach, reach + 1)
+        places = self._corners[best, :, None] + offsets  # (n, 2, reach)
         rows, columns = (
-            np.clip(start[best, None] + offsets, 0, side - 1)
-            for start, side in zip(self._corners.T, self._columns.shape, strict=True)
+            np.clip(places[:, axis], 0, self._columns.shape[axis] - 1) for axis in (0, 1)
         )
         near = self._columns[rows[:, :, None], columns[:, None, :]].reshape(len(best), -1)
         near = np.where(near < 0, best[:, None], near)  # pixels that are not in the choice

@@ -24,7 +24,7 @@ from ...steps.mixing.ingredients import (
     restored,
     shared,
 )
-from ...steps.mixing.zones import NODES, Zones, along, even, resized
+from ...steps.mixing.zones import Zones, along, even, resized
 from .descent import run
 from .mixed_energy import MixedEnergy
 from .settings import PatchOTSettings
@@ -113,13 +113,13 @@ def mix_along(
     syntheses.
     """
     # Eased twice: a barycentre is far from both textures soon, the outer quarters must not be.
-    zones = along(along(weight_map).values / (NODES - 1))
+    zones = along(weight_map, easings=2)
     rng, shape = generator(rng), as_shape(shape)
     parts = pure_pair(method, models)
     method = shared(method, models)
     if len(parts) == 1:
         return pure_model(method, parts[0]).synthesize(shape, rng=rng, progress=progress)
-    zones = Zones(zones.weights, resized(zones.values, shape))
+    zones = Zones(zones.weights, zones.on(shape))
     exemplars = [part.exemplar for part in parts]
     periodic = PERIODIC[method.tileable]
     return _synthesized(method, exemplars, zones, periodic, shape, rng, progress)

@@ -57,8 +57,9 @@ class MixtureFiller:
         )
         spots = touching(level, method.patch_size, method.spacing)
         flow = HoleFlow(level, rng) if method.n_iter_sliced else None
-        for _ in range(STARTING if flow is not None and level.number else 0):
-            flow.step(canvas, rng)
+        if flow is not None and level.number:
+            for _ in range(STARTING):
+                flow.step(canvas, rng)
         for transport in self._transports(canvas, database, spots, rng):
             found = spots.match(canvas, database, transport, self.device)
             squares = spots.squared_distances(canvas, level.picture, found)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .spots import HolePatches
 
 SOFTEST = 1e-4  # squared difference per value under which a patch's weight stops growing
 FADING = 1.15  # a patch counts so many times less for every pixel that it lies deeper in a hole,
-RIM = np.e  # and so many times more the more of it is known
+RIM = math.e  # and so many times more the more of it is known
 
 
 def trust(spots: HolePatches, squares: np.ndarray, exponent: float) -> np.ndarray:

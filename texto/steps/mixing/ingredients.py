@@ -9,7 +9,7 @@ from typing import NoReturn, TypeVar
 
 import numpy as np
 
-from ...core.contract import Method, Mixed, Model
+from ...core.contract import Adapts, Method, Mixed, Model
 from ...core.errors import TextoError
 from ...core.settings import replaced, settings_of
 from ...core.state import check_probabilities, take
@@ -79,6 +79,21 @@ def shared(method: M, models: Sequence[Model]) -> M:
         elif settings_of(method)[name].stage == "fit":
             _refuse(name, own, held.pop())
     return replaced(method, **changes)
+
+
+def method_for_others(model: Model) -> Method:
+    """The method of `model` to fit exemplars of other sizes with.
+
+    Automatic settings are None again, but where the model's is not what its exemplar asks for.
+    """
+    free = replaced(model.method, **dict.fromkeys(automatic_settings(model.method)))
+    if isinstance(model, Mixed) or not isinstance(free, Adapts):
+        return free
+    held = {name: getattr(model.method, name) for name in automatic_settings(free)}
+    own = free.adapted(model.exemplar)
+    return replaced(
+        free, **{name: value for name, value in held.items() if value != getattr(own, name)}
+    )
 
 
 def automatic_settings(method: Method) -> list[str]:

@@ -103,11 +103,11 @@ def even(weights: np.ndarray) -> Zones:
     return Zones(np.asarray(weights, np.float64)[None])
 
 
-def along(weight_map: np.ndarray) -> Zones:
+def along(weight_map: np.ndarray, *, easings: int = 1) -> Zones:
     """Zones of two textures for `weight_map` (H, W) in [0, 1]: 0 the first, 1 the second.
 
     Weights are eased, 6 v^5 - 15 v^4 + 10 v^3: near 0 and 1 a texture stays itself, and a ramp
-    joins it without a bend. 0, 1/2 and 1 stay where they are.
+    joins it without a bend. 0, 1/2 and 1 stay where they are. `easings` : how often that is done.
     """
     values = np.asarray(weight_map)
     if values.ndim == 3 and values.shape[2] == 1:
@@ -119,7 +119,8 @@ def along(weight_map: np.ndarray) -> Zones:
     if not np.isfinite(values).all() or values.min() < 0 or values.max() > 1:
         raise TextoError("map", "has values outside [0, 1]", "0 is the first texture, 1 the second")
     values = values.astype(np.float32)
-    values = np.clip(values**3 * (values * (6 * values - 15) + 10), 0, 1)
+    for _ in range(easings):
+        values = np.clip(values**3 * (values * (6 * values - 15) + 10), 0, 1)
     second = np.linspace(0, 1, NODES)
     return Zones(np.column_stack([1 - second, second]), values * (NODES - 1))
 
