@@ -22,6 +22,7 @@ METHODS = {
     "texto": "texto.methods.texto.method:Texto",
     "gpnn": "texto.methods.gpnn.method:GPNN",
     "efros-leung": "texto.methods.efros_leung.method:EfrosLeung",
+    "quilting": "texto.methods.quilting:Quilting",
     "gotex-patch": "neural.methods.gotex.pixels:GotexPatch",
     "gotex-vgg": "neural.methods.gotex.pixels:GotexVGG",
     "gotex-mix": "neural.methods.gotex.pixels:GotexMix",
