@@ -181,7 +181,7 @@ from texto.cli import main
 sys.exit(main())
 """
 KILL = "os.kill(os.getpid(), signal.SIGKILL)"
-WAIT = "print('ready', flush=True); time.sleep(60)"
+WAIT = "print('ready', flush=True); time.sleep(600)"
 
 
 @pytest.fixture
@@ -220,7 +220,7 @@ def test_killed_and_resumed_is_as_if_nothing_had_been(folder, run):
     process = child(
         KILL, "--set=n_iter=5", "--seed=3", "--every=1", "-o", "old.safetensors", "--force"
     )
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     assert process.returncode == -signal.SIGKILL
     assert Path("old.safetensors").read_bytes() == b"old"
     stale = Path(f".texto-tmp-{process.pid}-dead")
@@ -239,7 +239,7 @@ def test_interrupted_says_how_to_resume(folder, run, number, code):
         assert process.stdout.readline() == b"ready\n"
         for _ in range(2):
             process.send_signal(number)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
     finally:
         process.kill()
         process.wait()

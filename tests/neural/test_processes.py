@@ -24,7 +24,7 @@ def launched(*arguments):
         [*LAUNCH, *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=300,
         env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
     )
 
