@@ -49,7 +49,7 @@ def test_take_refuses(name, shape, dtype, why):
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_take_refuses_what_is_not_finite(value):
     spoilt = np.array([0, value], np.float32)
-    with pytest.raises(TextoError, match="tensor 'x': .*finite"):
+    with pytest.raises(TextoError, match=r"tensor 'x': .*finite"):
         take({"x": spoilt}, "x", shape=(2,), dtype=np.float32)
 
 

@@ -220,7 +220,9 @@ def test_random_filters_bring_the_loss_down(picture):
 
 
 def test_grey_exemplars_give_grey_pictures(picture, inception_file):
-    found = made("gotex-mix-iv3", picture[:80, :80, :1], weights=str(inception_file), layers="Conv2d_4a")
+    found = made(
+        "gotex-mix-iv3", picture[:80, :80, :1], weights=str(inception_file), layers="Conv2d_4a"
+    )
     assert found.shape == (32, 40, 1)
 
 
