@@ -12,7 +12,7 @@ demo: .venv/installed
 	$(BIN)/texto demo -o demo
 
 test: .venv/tested
-	$(BIN)/python -m pytest -q -n auto
+	$(BIN)/python -m pytest -q -n auto --dist worksteal
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/run.py

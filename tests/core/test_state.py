@@ -46,6 +46,13 @@ def test_take_refuses(name, shape, dtype, why):
         take(STATE, name, shape=shape, dtype=dtype)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_take_refuses_what_is_not_finite(value):
+    spoilt = np.array([0, value], np.float32)
+    with pytest.raises(TextoError, match=r"tensor 'x': .*finite"):
+        take({"x": spoilt}, "x", shape=(2,), dtype=np.float32)
+
+
 def test_any_size_means_at_least_one():
     with pytest.raises(TextoError, match="shape"):
         take({"x": np.empty((0, 2))}, "x", shape=(None, 2), dtype=float)

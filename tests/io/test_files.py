@@ -214,27 +214,11 @@ def test_two_writers_and_a_reader(tmp_path):
         texto.Gaussian().fit(np.zeros((9, 9, 1), np.float32)), path, notes={"value": 0}
     )
     seen = set()
-    with writer(path, 0.25, 60, 200) as first, writer(path, 0.5, 60, 300) as second:
+    with writer(path, 0.25, 30, 100) as first, writer(path, 0.5, 30, 150) as second:
         while first.poll() is None or second.poll() is None:
             seen.add(whole(path))
     assert (first.returncode, second.returncode) == (0, 0)
     assert len(seen) >= 2 and whole(path) in (0.25, 0.5)
-    assert os.listdir(tmp_path) == [path.name]
-
-
-def test_killed_writer_leaves_a_whole_file(tmp_path):
-    path = tmp_path / "m.safetensors"
-    model = texto.Gaussian().fit(np.full((9, 9, 1), 0.5, np.float32))
-    model_files.save(model, path, notes={"value": 0.5})
-    for delay in (0.002, 0.03, 0.07):
-        with writer(path, 0.25, 10_000, 900) as process:
-            process.stdout.readline()
-            with pytest.raises(subprocess.TimeoutExpired):
-                process.wait(delay)
-            process.kill()
-        assert whole(path) in (0.25, 0.5)
-    model_files.save(model, path, notes={"value": 0.5})
-    assert whole(path) == 0.5
     assert os.listdir(tmp_path) == [path.name]
 
 

@@ -893,25 +893,23 @@ def test_odd_names(tmp_path, monkeypatch, name):
 def run(code, *args, **options):
     """Run `code` in a fresh process; its output, which says what happened."""
     command = [sys.executable, "-c", code, *map(str, args)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, **options)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, **options)
     assert done.returncode == 0 and done.stderr == "", done.stderr
     return done.stdout
 
 
 BOMB_CODE = """
-import sys, time
+import sys
 from pathlib import Path
 from texto.io.images import read_image
 from texto.core.errors import TextoError
-start = time.perf_counter()
 try:
     read_image(sys.argv[1])
 except TextoError as error:
     print(error)
-seconds = time.perf_counter() - start
 # VmHWM is this process's own peak; ru_maxrss starts from that of the process it was forked from.
 status = Path("/proc/self/status").read_text()
-print(seconds, int(status.split("VmHWM:")[1].split()[0]) // 1024)
+print(int(status.split("VmHWM:")[1].split()[0]) // 1024)
 """
 
 
@@ -923,11 +921,9 @@ def test_bomb_is_refused_from_its_header(tmp_path):
     head = struct.pack(">IIBBBBB", 30000, 30000, 8, 0, 0, 0, 0)
     body = pack(b"IDAT", b"".join(rows) + packer.flush())
     path = written(tmp_path / "a.png", SIGNATURE + pack(b"IHDR", head) + body + pack(b"IEND", b""))
-    message, measured = run(BOMB_CODE, path).splitlines()
-    seconds, megabytes = map(float, measured.split())
+    message, megabytes = run(BOMB_CODE, path).splitlines()
     assert "900 Mpx" in message and "limit of 100 Mpx" in message and "max_pixels" in message
-    assert seconds < 5  # decoding would take longer; a busy machine may take a while to refuse
-    assert megabytes < 300
+    assert int(megabytes) < 300  # decoded it takes more
 
 
 @pytest.mark.parametrize("suffix", ["png", "png16", "tif", "tif16", "gif", "bmp", "webp", "jpg"])

@@ -1,16 +1,15 @@
-"""Absurd settings, sizes, seeds and exemplars on every registered method.
+"""The borders of all settings, absurd sizes and odd exemplars on every registered method.
 
 Driven from the registry and from each method's own fields, so that a new method or setting is
 covered by itself. A run ends in a TextoError of one line that names the setting, or in a
-finite picture; one that takes long must report its steps, so that it can be stopped.
+finite picture; one that takes long must report its steps, so that it can be stopped. What lies
+outside a range is refused in tests/core and, by every method, in the contract.
 """
 
 import contextlib
 import dataclasses
 import importlib.util
 import inspect
-import itertools
-import math
 import os
 import re
 import signal
@@ -21,9 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from texto.cli import main
 from texto.core import registry
 from texto.core.errors import TextoError
 from texto.core.settings import settings_of
@@ -31,10 +28,12 @@ from texto.core.types import Step
 
 pytestmark = pytest.mark.filterwarnings("ignore::texto.core.errors.TextoWarning")
 
-ENOUGH = 0.25  # seconds after which a run that reports its steps is stopped
-HUNG = 30  # seconds without an end or a step on a picture of 24 x 28, on a busy machine
+ENOUGH = 0.2  # seconds of CPU time after which a run that reports its steps is stopped
+HUNG = 60  # seconds of CPU time without an end or a step on a picture of 24 x 28
 SPARE = 3 << 30  # bytes that a run may take beyond what the process has
 SHAPE = (20, 23)
+# Iterations between two steps that are reported: at most, these take minutes, as they say.
+WITHIN_A_STEP = {"n_iter_dual", "n_first_dual", "n_iter_sliced", "n_iter_em"}
 
 
 def _contract():
@@ -78,9 +77,21 @@ def defined_once(cases):
             yield name, known
 
 
-OTHERS = [(name, known) for name, known in SETTINGS if known.kind not in (int, float)]
+OTHERS = [
+    (name, known)
+    for name, known in SETTINGS
+    if known.kind not in (int, float) and known.name != "tileable"  # as the contract has it
+]
 
 every_method = pytest.mark.parametrize("name", NAMES)
+
+
+def first_and_last_of_each_family():
+    """Methods that one module defines differ in what they sum up only."""
+    families = {}
+    for name in NAMES:
+        families.setdefault(registry.method_class(name).__module__, []).append(name)
+    return sorted({name for family in families.values() for name in (family[0], family[-1])})
 
 
 def every_setting(cases):
@@ -91,8 +102,10 @@ def every_setting(cases):
 
 @cache
 def quick(name):
-    """The method with the contract's quick settings."""
-    return registry.method_class(name)(**contract.quick_settings(name))
+    """The method with the contract's quick settings, all that it needs loaded by a first run."""
+    method = registry.method_class(name)(**contract.quick_settings(name))
+    method.fit(EXEMPLAR, rng=0).synthesize(SHAPE, rng=1)
+    return method
 
 
 def noisy_bricks(height=24, width=28):
@@ -123,12 +136,12 @@ class Watch:
     """A progress callback that checks the steps and stops a long run."""
 
     def __init__(self):
-        self.start, self.steps = time.monotonic(), 0
+        self.start, self.steps = time.process_time(), 0
 
     def __call__(self, step):
         assert isinstance(step, Step) and 1 <= step.iteration <= step.total, step
         self.steps += 1
-        if time.monotonic() - self.start > ENOUGH:
+        if time.process_time() - self.start > ENOUGH:
             raise Stopped
 
 
@@ -140,15 +153,15 @@ def alarm():
         return
 
     def ring(number, frame):
-        raise Hung(f"nothing came back within {HUNG} s")
+        raise Hung(f"nothing came back within {HUNG} s of CPU time")
 
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, HUNG)
+    before = signal.signal(signal.SIGPROF, ring)
+    signal.setitimer(signal.ITIMER_PROF, HUNG)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 @contextlib.contextmanager
@@ -171,9 +184,10 @@ def little_memory():
 
 def outcome(label, name, exemplar=EXEMPLAR, shape=SHAPE, **changes):
     """What becomes of a run: a picture (checked), a TextoError, or Stopped. All else fails."""
+    plain = quick(name)
     try:
         with alarm(), little_memory():
-            method = dataclasses.replace(quick(name), **changes)
+            method = dataclasses.replace(plain, **changes)
             watch = Watch()
             picture = method.fit(exemplar, rng=0, progress=watch).synthesize(
                 shape, rng=1, progress=watch
@@ -193,62 +207,32 @@ def checked(picture, shape, label):
     assert picture.min() >= 0 and picture.max() <= 1, f"{label}: leaves [0, 1]"
 
 
-def assert_told(error, setting, label):
-    """One line which names the setting."""
-    line = str(error)
-    assert line.isprintable(), f"{label}: {line!r} is not one line"
-    assert setting in line, f"{label}: {line!r} does not name {setting}"
-
-
-def values_for(known):
-    """Values that users try, and the borders of the range."""
-    values = [-1, 0, 1, math.nan, math.inf, float("1e400"), "x", "", 2.5, 1e9, 10**9]
-    if known.low is not None:
-        values += [known.low - 1, known.low]
-    if known.high is not None:
-        values += [known.high, known.high + 1]
-    return list({repr(value): value for value in values}.values())
-
-
 # -- settings ---------------------------------------------------------------------------------
 
 
-@every_method
-def test_the_quick_settings_make_a_picture(name):
-    """The ground that the other tests of this file stand on."""
-    ended = outcome(f"{name} as it is", name)
-    assert not isinstance(ended, TextoError), f"{name}: {ended}"
-
-
 @every_setting(list(defined_once(NUMERIC)))
-def test_a_numeric_setting_gives_a_picture_or_an_error(name, known):
-    for value in values_for(known):
-        label = f"{name} {known.name}={value!r}"
-        ended = outcome(label, name, **{known.name: value})
-        if not known.accepts(value):
-            assert isinstance(ended, TextoError), f"{label} was accepted, it is not {known.range}"
-        if isinstance(ended, TextoError) and ended.what != "training":  # which may collapse
-            assert_told(ended, known.name, label)
-
-
-@every_setting([case for case in NUMERIC if case[1].kind is int])
-def test_an_integer_setting_has_both_limits(name, known):
-    assert known.low is not None and known.high is not None, f"{name} {known.name}"
-    assert known.low <= known.high
+def test_the_ends_of_a_range_give_a_picture_or_an_error(name, known):
+    ends = {known.low} if known.name in WITHIN_A_STEP else {known.low, known.high}
+    for value in ends - {None}:
+        told(name, known, known.kind(value))
 
 
 @every_setting(list(defined_once(OTHERS)))
-def test_another_setting_gives_a_picture_or_an_error(name, known):
-    values = ["x", "", "no\nsuch", "é" * 300, 1, 2.5, math.nan, None, *known.choices]
-    values += [True, False] if known.kind is bool else []
-    for value in values:
-        label = f"{name} {known.name}={value!r}"
-        ended = outcome(label, name, **{known.name: value})
-        if not known.accepts(value):
-            assert isinstance(ended, TextoError), f"{label} was accepted, it is not {known.range}"
-        if isinstance(ended, TextoError):
-            told = known.name in str(ended) or (value and repr(value) in str(ended))
-            assert told and str(ended).isprintable(), f"{label}: {ended}"
+def test_every_choice_gives_a_picture_or_an_error(name, known):
+    values = set(known.choices) or ({True, False} if known.kind is bool else {"no\nsuch"})
+    for value in values - {getattr(quick(name), known.name)}:
+        told(name, known, value)
+
+
+def told(name, known, value):
+    """A run with `value` ends well, or with the setting named."""
+    label = f"{name} {known.name}={value!r}"
+    ended = outcome(label, name, **{known.name: value})
+    if isinstance(ended, TextoError) and ended.what != "training":  # which may collapse
+        line = str(ended)
+        assert line.isprintable(), f"{label}: {line!r} is not one line"
+        named = known.name in line or repr(value) in line
+        assert named, f"{label}: {line!r} does not name {known.name}"
 
 
 @every_method
@@ -268,147 +252,18 @@ def test_the_largest_number_of_levels_is_told_and_works(name):
     assert f"at most {largest} " in f"{more} ", f"{name}: {more}"
 
 
-@every_method
-def test_an_unknown_setting_is_refused(name):
-    with pytest.raises(TypeError, match="no_such_setting"):
-        registry.method_class(name)(no_such_setting=1)
-
-
-# -- sizes and seeds --------------------------------------------------------------------------
+# -- sizes ------------------------------------------------------------------------------------
 
 
 @every_method
-def test_sizes_that_cannot_be_are_refused(name):
+def test_a_size_beyond_all_memory_is_refused(name):
     model = quick(name).fit(EXEMPLAR, rng=0)
-    for shape in [(0, 8), (8, 0), (-5, 8), (8, -5), (8.5, 8)]:
-        with pytest.raises(TextoError, match="size"):
-            model.synthesize(shape, rng=1)
-            pytest.fail(f"{name}: size {shape} was accepted")
     label = f"{name} size 1000000x1000000"
     try:
         with alarm(), little_memory(), pytest.raises((MemoryError, TextoError)):
             model.synthesize((10**6, 10**6), rng=1)
     except Hung as hung:
         pytest.fail(f"{label}: {hung}")
-
-
-@every_method
-def test_sizes_smaller_than_a_patch_give_pictures(name):
-    for shape in [(1, 1), (1, 30), (2, 3), (5, 40)]:
-        ended = outcome(f"{name} size {shape}", name, shape=shape)
-        assert not isinstance(ended, TextoError), f"{name} size {shape}: {ended}"
-
-
-@every_method
-def test_seeds_that_cannot_be_are_refused(name):
-    model = quick(name).fit(EXEMPLAR, rng=0)
-    for seed, begin in itertools.product(
-        (-1, 2**32, 2**70),
-        (
-            lambda seed: quick(name).fit(EXEMPLAR, rng=seed),
-            lambda s: model.synthesize((8, 8), rng=s),
-        ),
-    ):
-        with pytest.raises(TextoError, match="seed"):
-            begin(seed)
-            pytest.fail(f"{name}: seed {seed} was accepted")
-
-
-# -- the command line -------------------------------------------------------------------------
-
-
-@pytest.fixture
-def refused(tmp_path, monkeypatch, capsys):
-    """Calls `texto ARGUMENTS` beside wall.png: refused in one line, nothing written."""
-    monkeypatch.chdir(tmp_path)
-    Image.fromarray((EXEMPLAR * 255).astype(np.uint8)).save("wall.png")
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-
-    def call(*arguments):
-        capsys.readouterr()
-        with alarm():
-            code = main([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
-        label = " ".join(map(repr, arguments))
-        assert code == 2, f"{label}: exit code {code}, {err!r}"
-        assert out == "" and err.endswith("\n"), label
-        line = err[:-1]
-        assert line.startswith("texto: error: ") and line.isprintable(), f"{label}: {line!r}"
-        after = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-        assert after == before, f"{label} changed the folder"
-        return line
-
-    return call
-
-
-def texts_for(known):
-    """What users may write for a setting and it does not accept."""
-    texts = ["-1", "0", "nan", "inf", "1e400", "x", "", "2.5", "1e9", "1000000000"]
-    texts += [] if known.low is None else [f"{known.low - 1:.0f}"]
-    texts += [] if known.high is None else [f"{known.high + 1:.0f}"]
-    for text in dict.fromkeys(texts):
-        try:
-            known.parse(text)
-        except TextoError:
-            yield text
-
-
-@every_method
-def test_numeric_settings_are_refused_on_the_command_line(name, refused):
-    for _, known in (case for case in NUMERIC if case[0] == name):
-        for text in texts_for(known):
-            given = f"{known.name}={text}"
-            line = refused("synth", "wall.png", "-m", name, "--set", given, "-s", "8")
-            assert known.name in line, f"{name} --set {given}: {line}"
-
-
-@every_method
-def test_unknown_and_doubled_settings_are_refused_on_the_command_line(name, refused):
-    def told(*options):
-        return refused("synth", "wall.png", "-m", name, "-s", "8", *options)
-
-    first = next(iter(settings_of(quick(name))))
-    assert f"{first}" in told("--set", f"{first[:-1]}=1").partition("did you mean")[2]
-    assert "'='" in told("--set", first)
-    value = getattr(quick(name), first)
-    twice = told("--set", f"{first}={value}", "--set", f"{first}={value}")
-    assert first in twice and "twice" in twice
-    if "tileable" in settings_of(quick(name)):
-        assert "tileable" in told("--tileable", "x", "--set", "tileable=y")
-        assert "tileable" in told("--set", "tileable=diagonal")
-    else:
-        assert "tileable" in told("--tileable", "x")
-
-
-@pytest.mark.parametrize(
-    ("options", "named"),
-    [
-        (("-m", "gausian"), "did you mean gaussian"),
-        (("-m", "gaussian", "--device", "abacus"), "device"),
-        (("-m", "gaussian", "--device", "cuda:0"), "device"),
-        (("-m", "gaussian", "--seeed", "1"), "--seed"),
-        (("-m", "gaussian", "--tileable", "z"), "--tileable"),
-        (("-m", "gaussian", "-q", "-v"), "-v"),
-        (("-m", "gaussian", "--from", "wall.png"), "wall.png"),
-        *((("-m", "gaussian", "--seed", seed), "--seed") for seed in ("-1", "4294967296", "1.5")),
-        *((("-m", "gaussian", "--seed", seed), "--seed") for seed in ("abc", "", "nan", "1e3")),
-        *(
-            (("-m", "gaussian", f"--size={size}"), "size")
-            for size in ("0", "-5", "512x512x", "x", "0x", "101x", "1e5x1e5", "0x5", "8X0")
-        ),
-        *(
-            (("-m", "gaussian", f"--size={size}"), "size")
-            for size in ("nan", "", "2.5", "8.5x9", "-1x", "99999999x99999999", "9" * 30)
-        ),
-    ],
-)
-def test_options_that_cannot_be_are_refused(options, named, refused):
-    line = refused("synth", "wall.png", *options)
-    assert named in line, line
-
-
-def test_a_large_size_is_refused_with_the_memory_it_needs(refused):
-    assert "GiB" in refused("synth", "wall.png", "-m", "gaussian", "-s", "100000x100000")
 
 
 # -- exemplars --------------------------------------------------------------------------------
@@ -425,25 +280,19 @@ def exemplars(name):
     spot[11, 13] = 1
     bright = np.repeat(EXEMPLAR[:, :, :1], 3, axis=2)
     return {
-        "black": np.zeros((24, 28, 3), np.float32),
         "white": np.ones((24, 28, 3), np.float32),
         "constant": flat,
         "checkerboard": np.repeat(((rows + columns) % 2)[:, :, None], 3, 2).astype(np.float32),
-        "half and half": np.where(columns[:, :, None] < 14, flat, np.float32(0.9)),
-        "grey as RGB": bright,
         "one channel constant": np.concatenate([bright[:, :, :2], flat[:, :, :1]], axis=2),
-        "a tile repeated": np.tile(EXEMPLAR[:6, :7], (4, 4, 1)),
         "noise of 1e-6": flat + rng.uniform(-1e-6, 1e-6, flat.shape).astype(np.float32),
         "one pixel different": spot,
         "as large as a patch": noisy_bricks(side, side),
-        "one row of patches": noisy_bricks(side, 28),
         "one column of patches": noisy_bricks(24, side),
-        "one pixel": EXEMPLAR[:1, :1],
         "a line": EXEMPLAR[:1],
     }
 
 
-@every_method
+@pytest.mark.parametrize("name", first_and_last_of_each_family())
 def test_odd_exemplars_give_a_finite_picture_or_an_error(name):
     for kind, exemplar in exemplars(name).items():
         label = f"{name} on an exemplar that is {kind}"
@@ -453,10 +302,10 @@ def test_odd_exemplars_give_a_finite_picture_or_an_error(name):
             collapsed = ended.what == "training"
             assert collapsed or min(exemplar.shape[:2]) < 24, f"{label}: {ended}"
         elif isinstance(ended, np.ndarray):
-            if kind in ("black", "white", "constant"):
+            if kind in ("white", "constant"):
                 worst = np.abs(ended - exemplar[0, 0]).max()
                 assert worst <= 1 / 255, f"{label}: off by {worst}"
-            if kind in ("grey as RGB", "checkerboard", "black", "white"):
+            if kind in ("checkerboard", "white"):
                 worst = np.ptp(ended, axis=2).max()
                 assert worst <= 1 / 255, f"{label}: channels differ by {worst}"
             if kind == "noise of 1e-6":

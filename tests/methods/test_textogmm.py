@@ -26,26 +26,17 @@ QUICK = {
     "finish": "none",
     "device": "cpu",
 }
-OPTIONS = [
-    {},
-    PUBLISHED,
-    {"map": "random"},
-    {"map": "identity"},
-    {"covariance": "diag"},
-    {"covariance": "diag", "map": "random"},
-    {"recomposition": "gaussian"},
-    {"recomposition": "robust"},
-    {"finish": "sliced"},
-    {"search_all": True},
-    {"n_dims": None, "kept_variance": 1.0},
-    {"n_dims": 1},
-    {"n_levels": 1},
-    {"n_levels": 3},
-    {"n_components": 1},
-    {"n_components": 40, "n_patches": 50},
+OPTIONS = [  # together, as many at once as go together
+    PUBLISHED | {"map": "random"},
+    {"map": "identity", "recomposition": "gaussian"},
+    {"covariance": "diag", "finish": "sliced"},
+    {"covariance": "diag", "map": "random", "recomposition": "robust"},
+    {"search_all": True, "n_dims": None, "kept_variance": 1.0},
+    {"n_dims": 1, "n_levels": 1},
+    {"n_levels": 3, "n_components": 1},
+    {"n_components": 40, "n_patches": 50, "stride": 6},
     {"patch_size": 2, "stride": None},
     {"patch_size": 7, "stride": 1},
-    {"stride": 6},
 ]
 
 
@@ -131,30 +122,21 @@ def test_patches_side_by_side_are_copied_from_the_exemplar(exemplar):
 
 
 @pytest.mark.parametrize(
-    "shape", [(1, 1), (2, 9), (5, 5), (6, 6), (7, 13), (33, 47), (90, 20), (130, 71)]
+    ("shape", "tileable"),
+    [((2, 9), "xy"), ((5, 5), "x"), ((6, 6), "none"), ((7, 13), "xy"), ((130, 71), "none")],
 )
-@pytest.mark.parametrize("tileable", ["none", "x", "xy"])
 def test_any_size(model, shape, tileable):
     method = dataclasses.replace(model.method, tileable=tileable)
     assert_picture(method.restore(model.state()).synthesize(shape, rng=1), (*shape, 3))
 
 
-@pytest.mark.parametrize(
-    ("tileable", "finish", "shape"),
-    [
-        ("x", "none", (48, 48)),
-        ("y", "none", (45, 51)),
-        ("xy", "none", (45, 52)),
-        ("xy", "sliced", (49, 48)),
-    ],
-)
-def test_tileable_axes_have_no_seam_and_the_others_have(model, tileable, finish, shape):
-    method = dataclasses.replace(model.method, tileable=tileable, finish=finish)
+def test_tileable_axes_have_no_seam_and_the_others_have(model):
+    method = dataclasses.replace(model.method, tileable="x")
     tiled = method.restore(model.state())
-    results = [tiled.synthesize(shape, rng=seed) for seed in range(4)]
-    for axis, name in enumerate("yx"):
+    results = [tiled.synthesize((48, 48), rng=seed) for seed in range(4)]
+    for axis, tileable in enumerate((False, True)):
         seam = np.mean([seam_over_worst_line(result, axis) for result in results])
-        assert (seam < 1.1) == (name in tileable), (axis, seam)
+        assert (seam < 1.1) == tileable, (axis, seam)
 
 
 @pytest.mark.parametrize("finish", ["none", "sliced"])
@@ -175,13 +157,6 @@ def seam_over_worst_line(picture, axis):
     others = tuple({0, 1, 2} - {axis})
     lines = np.abs(np.diff(picture, axis=axis)).mean(axis=others)
     return np.abs(picture.take(0, axis) - picture.take(-1, axis)).mean() / lines.max()
-
-
-def test_same_seed_same_bytes_whatever_ran_before(model, exemplar):
-    first = model.synthesize((30, 34), rng=5)
-    model.synthesize((50, 20), rng=6)
-    fresh = quick().fit(exemplar, rng=0)
-    assert fresh.synthesize((30, 34), rng=5).tobytes() == first.tobytes()
 
 
 def test_a_model_is_freed_with_its_last_reference(exemplar):
@@ -233,33 +208,6 @@ def test_the_smallest_exemplars_work(settings, shape):
     assert_picture(model.synthesize((31, 27), rng=1), (31, 27, 3))
 
 
-@pytest.mark.parametrize(
-    ("name", "values"),
-    [
-        ("n_components", [0, -1, 2.5, 10**9, "3", None]),
-        ("patch_size", [0, 1, 65, 2.5]),
-        ("stride", [0, -1, 7, 65, 1.5]),
-        ("n_levels", [0, 13, -1]),
-        ("search_share", [0, 1.01, float("nan"), float("inf"), "x"]),
-        ("kept_variance", [0, 1.1, float("nan")]),
-        ("n_patches", [0, 1, 1e400]),
-        ("n_dims", [0, -5, 1.0]),
-        ("n_iter", [0, True]),
-        ("n_iter_sliced", [-1]),
-        ("n_iter_em", [0]),
-        ("map", ["Barycentric", "", None]),
-        ("covariance", ["tied"]),
-        ("recomposition", ["median"]),
-        ("finish", [False]),
-        ("tileable", ["z", "yx"]),
-    ],
-)
-def test_settings_out_of_range_are_told(name, values):
-    for value in values:
-        with pytest.raises(TextoError, match=name):
-            quick(**{name: value})
-
-
 def test_a_device_that_is_absent_is_told_before_anything_is_computed(exemplar, monkeypatch):
     monkeypatch.setattr("texto.patches.search._gpus", lambda: 0)
     seen = []
@@ -278,26 +226,21 @@ def hard(kind):
     if kind == "two colours":
         inside = (np.hypot(rows - 20, columns - 22) < 9)[:, :, None]
         return np.where(inside, (0.9, 0.2, 0.1), (0.1, 0.2, 0.8)).astype(np.float32)
-    if kind == "checkerboard":
-        return (((rows // 4 + columns // 4) % 2)[:, :, None] * np.ones(3)).astype(np.float32)
     if kind == "grey as RGB":
         return rng.random((40, 44, 1), np.float32).repeat(3, axis=2)
-    if kind == "one bright pixel":
-        picture = np.zeros((40, 44, 3), np.float32)
-        picture[17, 23] = 1
-        return picture
-    if kind == "stripes":
-        return (0.5 + 0.5 * np.sin(columns / 2))[:, :, None].astype(np.float32)
-    return rng.random((40, 44, 5), np.float32)
+    return (0.5 + 0.5 * np.sin(columns / 2))[:, :, None].astype(np.float32)
 
 
-KINDS = ["two colours", "checkerboard", "grey as RGB", "one bright pixel", "stripes", "5 channels"]
+DIAGONAL = {"covariance": "diag", "finish": "sliced"}
+KINDS = [
+    ("two colours", PUBLISHED),
+    ("grey as RGB", PUBLISHED),
+    ("grey as RGB", DIAGONAL),
+    ("stripes", DIAGONAL),
+]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(
-    "settings", [PUBLISHED, {"covariance": "diag", "finish": "sliced"}], ids=["published", "diag"]
-)
+@pytest.mark.parametrize(("kind", "settings"), KINDS, ids=str)
 def test_hard_exemplars(kind, settings):
     picture = hard(kind)
     result = quick(**settings).fit(picture, rng=0).synthesize((39, 45), rng=1)
@@ -307,12 +250,13 @@ def test_hard_exemplars(kind, settings):
         assert np.abs(np.diff(result, axis=2)).max() < 0.02
 
 
-@pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
-@pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize(
-    "settings",
-    [{"finish": "sliced"}, {"recomposition": "gaussian"}, {"recomposition": "robust"}],
-    ids=str,
+    ("value", "channels", "settings"),
+    [
+        (0.0, 1, {"finish": "sliced"}),
+        (0.3, 3, {"recomposition": "gaussian"}),
+        (1.0, 3, {"recomposition": "robust"}),
+    ],
 )
 def test_a_constant_picture_gives_its_colour(value, channels, settings):
     picture = np.full((36, 36, channels), value, np.float32)
@@ -442,7 +386,7 @@ def test_transport_brings_the_patches_closer_than_the_nearest_neighbour_alone(py
         method = TextoGMM(**PUBLISHED, map=how, n_patches=2000, n_components=5, device="cpu")
         model = method.fit(picture, rng=0)
         results = [model.synthesize((96, 96), rng=seed) for seed in (1, 2)]
-        scores.append(np.mean([patch_ot(result, picture) for result in results]))
+        scores.append(np.mean([patch_ot(result, picture, n_patches=1000) for result in results]))
     assert scores[0] < 0.9 * scores[1]
 
 

@@ -146,7 +146,7 @@ def test_the_size_of_a_result_does_not_matter_beyond_the_spread(name, large, jud
     judge, floor = Judge(judge.exemplar, quick([name])), judge.floor()[name]
     bad = tinted(texture(256, 7, scale=2.5))
     good_scores, bad_scores = (
-        [judge.scores(picture[-side:, -side:])[name] for side in (128, 192, 256)]
+        [judge.scores(picture[-side:, -side:])[name] for side in (128, 224)]
         for picture in (large, bad)
     )
     for score in good_scores:
@@ -172,8 +172,9 @@ def test_the_judge_gives_the_numbers_of_the_functions(exemplar, large):
 def test_the_columns_have_the_defaults_of_the_functions(exemplar, large):
     """But for draws. Pictures of one size each, the least that all scores take."""
     pictures = large[300:394, 300:394], exemplar[:94, :94]
-    found = metrics.score(*pictures, OURS, n_draws=1)
-    for name in OURS:
+    names = [name for name in OURS if name != "patch_ot_8"]  # as patch_ot, but for the size
+    found = metrics.score(*pictures, names, n_draws=1)
+    for name in names:
         assert found[name].value == getattr(metrics, name)(*pictures), name
 
 

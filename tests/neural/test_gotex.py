@@ -161,7 +161,7 @@ def test_one_inception_pass_a_step(picture, inception_file, monkeypatch):
 
     monkeypatch.setattr(InceptionV3Features, "__call__", counting)
     settings = {"weights": str(inception_file), "start": "noise", "n_iter": 3, "n_iter_dual": 4}
-    made("gotex-mix-iv3", picture[:96, :96], **settings)
+    made("gotex-mix-iv3", picture[:80, :80], **settings)
     assert calls.count(True) == 3 and calls.count(False) <= 2  # the exemplar's, of two sizes
 
 
@@ -195,11 +195,10 @@ def test_published_forms_that_do_not_repeat_say_so():
             texto.method(name, as_published=True, tileable="x")
 
 
-@pytest.mark.parametrize("name", ["gotex-patch", *NETWORKS])
-def test_published_forms_run(name, picture, vgg_file, inception_file):
-    file = inception_file if name.endswith("iv3") else vgg_file
-    more = {} if name == "gotex-patch" else {"weights": str(file)}
-    if name in ("gotex-vgg", "gotex-mix", "gotex-all"):
+@pytest.mark.parametrize("name", ["gotex-patch", "gotex-mix", "gatys", "sw-vgg"])
+def test_published_forms_run(name, picture, vgg_file):
+    more = {} if name == "gotex-patch" else {"weights": str(vgg_file)}
+    if name == "gotex-mix":
         more["layers"] = "relu1_1,relu3_1"
     found = made(name, picture[:80, :80], shape=(35, 41), as_published=True, **more)
     assert found.shape == (35, 41, 3) and np.isfinite(found).all()
@@ -225,7 +224,9 @@ def test_random_filters_bring_the_loss_down(picture):
 
 
 def test_grey_exemplars_give_grey_pictures(picture, inception_file):
-    found = made("gotex-mix-iv3", picture[:96, :96, :1], weights=str(inception_file))
+    found = made(
+        "gotex-mix-iv3", picture[:80, :80, :1], weights=str(inception_file), layers="Conv2d_4a"
+    )
     assert found.shape == (32, 40, 1)
 
 
@@ -357,14 +358,14 @@ def test_weights_as_an_option_are_for_networks_only(picture, tmp_path, capsys):
 
 def test_a_mix_lies_between_and_is_the_sum_of_losses(picture):
     dark, light = 0.3 * picture[:40, :40], 0.6 + 0.3 * picture[:40, 40:88]
-    method = texto.method("gotex-patch", n_queries=400, **QUICK | {"n_iter": 10})
+    method = texto.method("gotex-patch", n_queries=400, **QUICK | {"n_iter": 8})
     models = [method.fit(each, rng=0) for each in (dark, light)]
     means = [
         float(method.mix(models, [1 - share, share]).synthesize((32, 32), rng=1).mean())
-        for share in (0.0, 0.25, 0.75, 1.0)
+        for share in (0.0, 0.25, 1.0)
     ]
     assert means == sorted(means)
-    expected = [dark.mean() + share * (light.mean() - dark.mean()) for share in (0, 0.25, 0.75, 1)]
+    expected = [dark.mean() + share * (light.mean() - dark.mean()) for share in (0, 0.25, 1)]
     assert np.allclose(means, expected, atol=0.04)
 
 

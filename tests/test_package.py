@@ -1,0 +1,45 @@
+"""What importing the package loads, in interpreters of their own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import texto
+
+ROOT = Path(__file__).resolve().parents[1]
+HEAVY = ("torch", "torchvision", "ot", "sklearn", "faiss", "skimage", "PIL", "matplotlib")
+
+
+def loaded_by(statement):
+    """Names of all modules that a fresh interpreter holds after `statement`."""
+    script = f"{statement}; import sys; print(*sys.modules)"
+    command = [sys.executable, "-c", script]
+    return set(subprocess.check_output(command, cwd=ROOT, text=True).split())
+
+
+def test_import_texto_loads_nothing_else():
+    loaded = loaded_by("import texto")
+    assert {name for name in loaded if name.split(".")[0] == "texto"} == {"texto"}
+    assert not {"numpy", *HEAVY} & loaded
+
+
+def test_light_modules():
+    names = {f"texto.{name}" for name in ("core.registry", "core.settings", "core.state")}
+    names |= {"texto.io.files", "texto.io.model_files"}
+    loaded = loaded_by(f"import {', '.join(sorted(names))}")
+    assert names <= loaded and not set(HEAVY) & loaded
+
+
+def test_importing_alone_does_nothing_else():
+    script = "import texto, warnings, random; assert texto.__version__ and dir(texto)"
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script], cwd=ROOT, capture_output=True
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (0, b"", b"")
+
+
+def test_unknown_public_name():
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = texto.nonsense
