@@ -17,7 +17,8 @@ from texto.core.settings import settings_of
 from texto.core.threads import single_blas
 from texto.core.types import Progress, Rng, silent
 from texto.io.checkpoints import generator_hash
-from texto.io.model_files import exemplar_hash, stored_settings
+from texto.io.model_files import exemplar_hash
+from texto.io.stored_settings import as_stored
 
 from ..runtime import processes
 from ..runtime.attempts import attempted
@@ -159,7 +160,7 @@ def run_of(
     The settings of the synthesis, like the device, never count, nor those that are `unread`: any
     may go on.
     """
-    known, settings = settings_of(method), stored_settings(method)
+    known, settings = settings_of(method), as_stored(method)
     read = [name for name in settings if known[name].stage == "fit" and name not in method.unread]
     return {
         "method": registry.name_of(method),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from .. import __version__
 from ..core.contract import Method
 from ..core.errors import TextoError
-from ..io import model_files
+from ..io import model_files, stored_settings
 from ..io.images import Picture
 from ..io.records import Record
 from . import outputs
@@ -41,7 +41,7 @@ def record_of(
         command=command,
         version=__version__,
         method=name,
-        settings=model_files.stored_settings(method) if method else {},
+        settings=stored_settings.as_stored(method) if method else {},
         shape=(height, width),
         seed=seed,
         bits=picture.bits,

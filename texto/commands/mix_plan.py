@@ -15,7 +15,7 @@ from ..core import registry
 from ..core.contract import Method, Mixes, MixesAlong
 from ..core.errors import TextoError, TextoWarning
 from ..core.settings import settings_of
-from ..io import model_files
+from ..io import model_files, stored_settings
 from ..io.records import Record
 from ..steps.mixing.ingredients import method_for_others
 from . import outputs, powers, source
@@ -71,7 +71,7 @@ def planned(options: Options) -> Job:
         command="mix",
         version=__version__,
         method=name,
-        settings=model_files.stored_settings(method),
+        settings=stored_settings.as_stored(method),
         shape=shape,
         seed=seeds.first,
         bits=_checked_outputs(options, paths, origins),

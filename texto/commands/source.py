@@ -16,7 +16,7 @@ from ..core.contract import Method, Model, Trains
 from ..core.errors import TextoError, TextoWarning
 from ..core.types import Progress
 from ..editing.maps import Stack, stack_of
-from ..io import model_files
+from ..io import model_files, stored_settings
 from ..io.images import MAX_PIXELS, Alpha, Picture, open_image
 from ..io.records import Record, is_base_name, is_seed
 from .options import Options
@@ -178,4 +178,4 @@ def weights_of(origin: Source) -> Mapping[str, str]:
     if origin.model is None or not isinstance(origin.method, Trains):
         return made_with(origin.method, note=origin.model is not None)
     notes = model_files.inspect(origin.path)["notes"]
-    return {key: notes[key] for key in model_files.MADE_WITH if isinstance(notes.get(key), str)}
+    return {key: notes[key] for key in stored_settings.MADE_WITH if isinstance(notes.get(key), str)}

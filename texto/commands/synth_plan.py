@@ -11,7 +11,7 @@ from pathlib import Path
 from .. import __version__
 from ..core import registry
 from ..core.errors import TextoError, TextoWarning
-from ..io import model_files, records
+from ..io import records, stored_settings
 from ..io.records import Record
 from . import maps, outputs, source
 from .options import Options
@@ -72,7 +72,7 @@ def record_of(
     return Record(
         version=__version__,
         method=registry.name_of(origin.method),
-        settings=model_files.stored_settings(origin.method),
+        settings=stored_settings.as_stored(origin.method),
         shape=shape,
         seed=seed,
         bits=bits,

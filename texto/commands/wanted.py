@@ -11,7 +11,7 @@ from ..core import registry
 from ..core.contract import Method, Model, OnDevice, UsesNetwork
 from ..core.errors import TextoError, TextoWarning
 from ..core.settings import Setting, parse_settings, replaced, settings_of
-from ..io import model_files
+from ..io import stored_settings
 from ..patches.search import resolve_device
 from .options import Options
 from .options.common import DEFAULT_METHOD
@@ -52,7 +52,7 @@ class Wanted:
                 "-m/--method", f"--from repeats with {name!r}", "leave one of them out"
             )
         cls = registry.method_class(name)
-        known = settings_of(cls)
+        known, settings = settings_of(cls), stored_settings.of_format_1(name, settings)
         for key in settings:
             if key not in known:
                 raise TextoError(
@@ -106,7 +106,7 @@ def made_with(method: object, *, note: bool = False) -> Mapping[str, str]:
     """`UsesNetwork.made_with` where it is one; with `note`, random weights are told of."""
     if not isinstance(method, UsesNetwork):
         return {}
-    found = model_files.made_with(method)
+    found = stored_settings.made_with(method)
     if note and found.get("random_layers"):
         warnings.warn(
             f"random weights in the layers {found['random_layers']} of "
@@ -125,7 +125,7 @@ def name_in_files(name: str, random_layers: str | None) -> str:
 def _without_paths(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """The `stored` settings of a picture but for paths; those that are not `given` are told of."""
     rest = {key: value for key, value in stored.items() if key not in given}
-    dropped = rest.keys() - model_files.without_paths(rest, "the picture").keys()
+    dropped = rest.keys() - stored_settings.without_paths(rest, "the picture").keys()
     return {key: value for key, value in stored.items() if key not in dropped}
 
 

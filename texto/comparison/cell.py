@@ -69,7 +69,7 @@ def _run(folder: Path, job: Mapping[str, Any]) -> dict[str, Any]:
 def _made(folder: Path, job: Mapping[str, Any], method: Method) -> dict[str, Any]:
     from ..core.history import History, training_steps
     from ..core.types import as_image
-    from ..io import model_files
+    from ..io import stored_settings
     from ..io.images import read_image
 
     exemplar, seed, history = _exemplar(folder), job["seed"], History()
@@ -85,7 +85,7 @@ def _made(folder: Path, job: Mapping[str, Any], method: Method) -> dict[str, Any
     picture = as_image(picture, "result")
     if picture.shape != (height, width, exemplar.shape[2]):
         raise TextoError("result", f"has shape {picture.shape}", "correct the method")
-    stated = model_files.made_with(method)
+    stated = stored_settings.made_with(method)
     _write(folder / PICTURE, picture, job, method, stated)
     written = read_image(folder / PICTURE)
     return {
@@ -235,9 +235,9 @@ def _write(
 
 def _settings(method: Method) -> dict[str, Any]:
     """All settings; what JSON cannot hold is told in words."""
-    from ..io import model_files
+    from ..io import stored_settings
 
-    values = model_files.stored_settings(method)
+    values = stored_settings.as_stored(method)
     plain = (bool, int, float, str, type(None))
     return {key: v if isinstance(v, plain) else repr(v) for key, v in values.items()}
 

@@ -28,9 +28,11 @@ def available() -> int:
 
 def _system_memory() -> int:
     # sysconf's free pages leave out the disk cache, which the system gives up when asked.
-    with contextlib.suppress(OSError, TypeError):
+    with contextlib.suppress(OSError):
         text = Path("/proc/meminfo").read_text()
-        return int(re.search(r"^MemAvailable: *(\d+) kB", text, re.MULTILINE)[1]) * 1024
+        found = re.search(r"^MemAvailable: *(\d+) kB", text, re.MULTILINE)
+        if found:
+            return int(found[1]) * 1024
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):

@@ -20,13 +20,11 @@ from ..core import registry
 from ..core.contract import Model
 from ..core.errors import TextoError
 from .files import Refused, check_writable
-from .stored_settings import (  # noqa: F401
-    MADE_WITH,
+from .stored_settings import (
     UnknownSetting,
+    as_stored,
     checked_settings,
-    made_with,
     of_format_1,
-    stored_settings,
     without_paths,
 )
 from .tensorfile import Kind, looks_right, native, tensors_hash
@@ -115,7 +113,7 @@ def _fields(model: Model, notes: Mapping[str, Note]) -> dict[str, Any]:
         "method": registry.name_of(model.method),
         "notes": _checked_notes(dict(notes)),
         "program": __version__,
-        "settings": stored_settings(model.method),
+        "settings": as_stored(model.method),
     }
 
 
@@ -137,7 +135,7 @@ def _checked_notes(notes: dict[str, Note]) -> dict[str, Note]:
         plain = value is None or type(value) in (str, int, float)
         if not isinstance(key, str) or not plain or len(key) + len(str(value)) > 1000:
             raise Refused(f"has the note {key!r}, which is not a short text or number")
-        if type(value) in (int, float) and not abs(value) < 2**63:
+        if isinstance(value, int | float) and not abs(value) < 2**63:
             raise Refused(f"has the note {key!r}, which is not finite or too large")
     return notes
 

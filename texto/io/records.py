@@ -222,11 +222,11 @@ def find_source(record: Record, picture: str | os.PathLike) -> Path:
     if record.layout and not record.model:
         return find_map(record, 0, picture)
     if record.model:
-        kind, name, matches = "model", record.model, partial(is_model_of, record)
-    else:
-        kind, name = "exemplar", record.exemplar
-        matches = partial(_has_pixels, record.exemplar_hash, record.alpha)
-    return _found(picture, kind, name, matches, f"name the {kind} before --from")
+        matches = partial(is_model_of, record)
+        return _found(picture, "model", record.model, matches, "name the model before --from")
+    matches = partial(_has_pixels, record.exemplar_hash, record.alpha)
+    remedy = "name the exemplar before --from"
+    return _found(picture, "exemplar", record.exemplar, matches, remedy)
 
 
 def find_map(record: Record, number: int, picture: str | os.PathLike) -> Path:

@@ -25,7 +25,7 @@ class UnknownSetting(TextoError):
     """A file has a setting that its method does not know, or lacks one."""
 
 
-def stored_settings(method: Method) -> dict[str, Any]:
+def as_stored(method: object) -> dict[str, Any]:
     """All settings of `method` as files hold them: paths without their folders."""
     return {
         name: Path(value).name if _is_path(name, value) else value
@@ -60,7 +60,7 @@ def without_paths(settings: Mapping[str, Any], what: str) -> dict[str, Any]:
     return kept
 
 
-def settings_in(method: Method) -> dict[str, Any]:
+def settings_in(method: object) -> dict[str, Any]:
     """All settings of `method`, by name."""
     return {name: getattr(method, name) for name in settings_of(method)}
 
