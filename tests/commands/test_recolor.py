@@ -9,7 +9,7 @@ from PIL import Image
 
 import texto as package
 from texto.cli import main
-from texto.editing import recoloring
+from texto.commands import recolor
 from texto.io import model_files
 from texto.io.images import open_image, read_text, write_image
 
@@ -228,7 +228,7 @@ def test_refused_with_advice(arguments, told, refused, other, monkeypatch):
     def never(*_, **__):
         raise AssertionError("computed")
 
-    monkeypatch.setattr(recoloring, "recolored", never)
+    monkeypatch.setattr(recolor, "recolored", never)
     assert told in refused("recolor", *arguments)
 
 
@@ -247,5 +247,5 @@ def test_memory(refused, other, monkeypatch):
         patched.setattr(outputs.memory, "available", lambda: 10**6)
         line = refused("recolor", *LIKE)
         assert "memory: a picture of 48x40 needs" in line and "are available" in line
-    monkeypatch.setattr(recoloring, "recolored", greedy)
+    monkeypatch.setattr(recolor, "recolored", greedy)
     assert "memory: there is not enough" in refused("recolor", *LIKE, "-q")

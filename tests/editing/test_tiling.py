@@ -47,6 +47,11 @@ class Painter:
     def __init__(self, value=0.5, steps=()):
         self.value, self.steps, self.calls = value, steps, []
 
+    def fit(self, exemplar, *, rng=None, progress=None):
+        raise AssertionError("tiling fits nothing")
+
+    restore = fit
+
     def inpaint(self, image, mask, *, sources=None, rng=None, progress=None):
         self.calls.append((image.copy(), mask.copy(), rng))
         for step in self.steps:

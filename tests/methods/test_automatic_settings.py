@@ -34,13 +34,16 @@ def models(method, exemplar):
     return found
 
 
+AUTOMATIC = ("n_levels", "stride", "block_size", "overlap")
+
+
 @pytest.mark.parametrize(
     "name", [name for name, place in registry.METHODS.items() if place.startswith("texto.")]
 )
 def test_none_means_automatic_where_help_tells_a_number(name):
     """Settings of the classical methods whose None stands for a number say so."""
     for known in settings_of(registry.method_class(name)).values():
-        assert known.automatic == (known.optional and known.name in ("n_levels", "stride"))
+        assert known.automatic == (known.optional and known.name in AUTOMATIC)
 
 
 def test_a_mix_of_other_sizes_holds_the_number_that_it_uses(method, models, tmp_path):

@@ -244,7 +244,7 @@ def test_large_pictures_are_refused_before_they_fill_the_memory(
 ):
     from neural.metrics import networks
 
-    monkeypatch.setattr(networks, "available_memory", lambda: 2**20)
+    monkeypatch.setattr(networks.memory, "available", lambda: 2**20)
     with pytest.raises(TextoError, match=r"needs about 0.0 GiB for its features at 128x112"):
         metrics.gram(picture, picture)
 

@@ -139,7 +139,7 @@ def test_wrong_weights_are_one_line_and_no_work(
 ):
     change, told = WRONG[case]
     torch.save(change(whole), tmp_path / "w.pth")
-    monkeypatch.setattr(PictureDescent, "fit", None)  # nothing is begun
+    monkeypatch.setattr(PictureDescent, "fit", lambda *_, **__: pytest.fail("fit has begun"))
     arguments = ["wall.png", "-m", method, "--weights", str(tmp_path / "w.pth"), *LATE]
     for command, more in (("synth", QUICK), ("fit", ())):
         assert main([command, *arguments, *more]) == 2

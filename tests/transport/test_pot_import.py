@@ -7,9 +7,9 @@ import pytest
 
 SCRIPT = """
 import os, sys
-from texto import backends
+from texto.transport import pot_import
 {first}
-backends.pot().emd([1.0], [1.0], [[0.0]])
+pot_import.pot().emd([1.0], [1.0], [[0.0]])
 print("torch" in sys.modules, any(name.startswith("POT_BACKEND") for name in os.environ))
 """
 
@@ -22,10 +22,10 @@ def told(first, monkeypatch):
 
 
 def test_a_process_of_our_own_loads_no_torch_and_leaves_no_switch(monkeypatch):
-    assert told("backends.keep_out()", monkeypatch) == ["False", "False"]
+    assert told("pot_import.keep_out()", monkeypatch) == ["False", "False"]
 
 
 def test_a_users_process_has_pot_whole(monkeypatch):
     pytest.importorskip("torch", reason="needs torch, from the extra 'neural'")
     assert told("", monkeypatch) == ["True", "False"]
-    assert told("import torch; backends.keep_out()", monkeypatch) == ["True", "False"]
+    assert told("import torch; pot_import.keep_out()", monkeypatch) == ["True", "False"]
