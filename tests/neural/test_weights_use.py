@@ -290,7 +290,7 @@ def with_weights(path, stored, how, monkeypatch):
         model = method.restore({"exemplar": texto.read_image("wall.png")})
         object.__setattr__(method, "weights", stored)
         with monkeypatch.context() as patch:
-            patch.setattr(model_files, "stored_settings", dataclasses.asdict)
+            patch.setattr(model_files, "as_stored", dataclasses.asdict)
             model_files.save(model, path)
         return
     fields = json.loads(read_text("made.png")[records.KEY])
