@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..core import registry
-from ..core.contract import Method, Model, OnDevice, UsesNetwork
+from ..core.contract import Adapts, Method, Mixed, Model, OnDevice, UsesNetwork
 from ..core.errors import TextoError, TextoWarning
 from ..core.settings import Setting, parse_settings, replaced, settings_of
 from ..io import stored_settings
 from ..patches.search import resolve_device
+from ..steps.mixing.ingredients import automatic_settings, method_for_others
 from .options import Options
 from .options.common import DEFAULT_METHOD
 
@@ -85,7 +86,8 @@ class Wanted:
                 what, remedy = f"setting {key!r}", "fit again, or leave it"
                 raise TextoError(what, "is fixed when the model is fitted", remedy)
         before = replaced(model.method, **_without_paths(kept, given))
-        return replaced(model, method=_on_its_device(replaced(before, **given)))
+        method = _adapted_anew(replaced(before, **given), model, {*kept, *given})
+        return replaced(model, method=_on_its_device(method))
 
     def _settings(self, cls: type) -> dict[str, Any]:
         """The values asked for, for the fields of `cls`."""
@@ -127,6 +129,23 @@ def _without_paths(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[
     rest = {key: value for key, value in stored.items() if key not in given}
     dropped = rest.keys() - stored_settings.without_paths(rest, "the picture").keys()
     return {key: value for key, value in stored.items() if key not in dropped}
+
+
+def _adapted_anew(method: Method, model: Model, told: Collection[str]) -> Method:
+    """The changed `method` of `model`, with numbers that follow from what was changed.
+
+    Only those of the synthesis that are not `told`, and that the exemplar asked for: a number
+    that somebody chose stays. A mix has no one exemplar to ask.
+    """
+    if isinstance(model, Mixed) or not isinstance(method, Adapts) or method == model.method:
+        return method
+    asked, known = method_for_others(model), settings_of(method)
+    free = [
+        name
+        for name in automatic_settings(method)
+        if known[name].stage == "synthesis" and name not in told and getattr(asked, name) is None
+    ]
+    return replaced(method, **dict.fromkeys(free)).adapted(model.exemplar)
 
 
 def _on_its_device(method: Method) -> Method:
