@@ -15,7 +15,7 @@ import numpy as np
 from ..core.contract import Method, Model, Trains
 from ..core.errors import TextoError, TextoWarning
 from ..core.types import Progress
-from ..editing.maps import Stack, stack_of
+from ..editing.maps import Stack, stack_told
 from ..io import model_files, stored_settings
 from ..io.images import MAX_PIXELS, Alpha, Picture, open_image
 from ..io.records import Record, is_base_name, is_seed
@@ -51,7 +51,7 @@ class Source:
     `exemplar` : (H, W, C) float32 in [0, 1], called `exemplar_name` where its file is known, and
     read with `alpha` where it was read now. `model` is None where it has still to be fitted with
     `fit_seed`. `stack` : the maps that the exemplar is made of, None for one picture; `others` :
-    the files of all but the first.
+    the files of all but the first. `notes` : those in the model's file.
     """
 
     path: Path
@@ -65,6 +65,7 @@ class Source:
     model_hash: str | None = None
     stack: Stack | None = None
     others: Sequence[Path] = ()
+    notes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @cached_property
     def exemplar_hash(self) -> str:
@@ -148,7 +149,8 @@ def open_model(
     `repeated` are the settings of a picture to repeat; those fixed at fitting stay the model's.
     A model of several maps is refused unless the caller knows what to do with `maps`.
     """
-    stack = stack_of(path)
+    stored = model_files.inspect(path)
+    stack = stack_told(stored, path)
     if stack is not None and not maps:
         raise TextoError(
             f"model {os.fspath(path)!r}",
@@ -158,7 +160,6 @@ def open_model(
     model = wanted.changed(model_files.load(path), repeated)
     if stack is not None:
         stack.check_method(model.method)
-    stored = model_files.inspect(path)
     exemplar, seed = (stored["notes"].get(key) for key in ("exemplar", "seed"))
     return Source(
         path=Path(path),
@@ -170,6 +171,7 @@ def open_model(
         model=model,
         model_hash=stored["tensors_sha256"],
         stack=stack,
+        notes=stored["notes"],
     )
 
 
@@ -177,5 +179,5 @@ def weights_of(origin: Source) -> Mapping[str, str]:
     """`made_with` of what `origin` will run: of a trained model, what its file says."""
     if origin.model is None or not isinstance(origin.method, Trains):
         return made_with(origin.method, note=origin.model is not None)
-    notes = model_files.inspect(origin.path)["notes"]
-    return {key: notes[key] for key in stored_settings.MADE_WITH if isinstance(notes.get(key), str)}
+    told = {key: origin.notes.get(key) for key in stored_settings.MADE_WITH}
+    return {key: value for key, value in told.items() if isinstance(value, str)}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..core import registry
-from ..core.contract import Adapts, Method, Mixed, Model, OnDevice, UsesNetwork
+from ..core.contract import Adapts, Method, Mixed, Model, OnDevice
 from ..core.errors import TextoError, TextoWarning
 from ..core.settings import Setting, parse_settings, replaced, settings_of
 from ..io import stored_settings
@@ -105,9 +105,7 @@ class Wanted:
 
 
 def made_with(method: object, *, note: bool = False) -> Mapping[str, str]:
-    """`UsesNetwork.made_with` where it is one; with `note`, random weights are told of."""
-    if not isinstance(method, UsesNetwork):
-        return {}
+    """`stored_settings.made_with`; with `note`, random weights are told of."""
     found = stored_settings.made_with(method)
     if note and found.get("random_layers"):
         warnings.warn(

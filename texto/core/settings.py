@@ -202,9 +202,9 @@ def replaced(thing: T, **changes: Any) -> T:
     """`dataclasses.replace`; of a method with another preset, what the old one set is set anew."""
     if isinstance(thing, HasPresets) and thing.preset_setting in changes:
         values = thing.presets[getattr(thing, thing.preset_setting)]
-        kept = {name: getattr(thing, name) for name in settings_of(thing)}
-        anew = {name: None for name, value in values.items() if kept.get(name) == value}
-        changes = {**{name: None for name in anew if name in kept}, **changes}
+        preset = [name for name in settings_of(thing) if name in values]
+        anew = [name for name in preset if getattr(thing, name) == values[name]]
+        changes = {**dict.fromkeys(anew), **changes}
     return cast(T, dataclasses.replace(cast(Any, thing), **changes))
 
 

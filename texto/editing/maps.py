@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -108,7 +109,11 @@ def stack_of(path: str | os.PathLike) -> Stack | None:
 
     TextoError where the file is damaged or its notes and its exemplar disagree.
     """
-    stored = model_files.inspect(path)
+    return stack_told(model_files.inspect(path), path)
+
+
+def stack_told(stored: Mapping[str, Any], path: str | os.PathLike) -> Stack | None:
+    """`stack_of` the model file `path`, of which `stored` is what `model_files.inspect` says."""
     layout = layout_in(stored["notes"], f"model {os.fspath(path)!r}")
     if layout is None:
         return None

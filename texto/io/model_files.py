@@ -21,7 +21,6 @@ from ..core.contract import Model
 from ..core.errors import TextoError
 from .files import Refused, check_writable
 from .stored_settings import (
-    UnknownSetting,
     as_stored,
     checked_settings,
     of_format_1,
@@ -179,10 +178,7 @@ def _settings(cls: type, metadata: Mapping[str, Any]) -> dict[str, Any]:
     stored = metadata["settings"]
     if metadata["version"] == 1:
         stored = of_format_1(metadata["method"], stored)
-    try:
-        return checked_settings(cls, stored)
-    except UnknownSetting as error:
-        raise Refused(f"{error.why}", error.remedy) from error
+    return checked_settings(cls, stored)
 
 
 def _exemplar_entry(exemplar: np.ndarray) -> dict[str, Any]:

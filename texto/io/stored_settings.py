@@ -11,18 +11,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from ..core.contract import Method, UsesNetwork
-from ..core.errors import TextoError, TextoWarning
+from ..core.contract import UsesNetwork
+from ..core.errors import TextoWarning
 from ..core.settings import ALWAYS, settings_of
+from .files import Refused
 
 MADE_WITH = ("network_weights", "network_hash", "random_layers")
 
 _PATHS = {"weights": ("random",)}  # settings that are paths, and their values that are none
 _LONGEST = 80  # characters of a stored path that a note shows
-
-
-class UnknownSetting(TextoError):
-    """A file has a setting that its method does not know, or lacks one."""
 
 
 def as_stored(method: object) -> dict[str, Any]:
@@ -33,7 +30,7 @@ def as_stored(method: object) -> dict[str, Any]:
     }
 
 
-def made_with(method: Method) -> dict[str, str]:
+def made_with(method: object) -> dict[str, str]:
     """What files say about the weights of `method`'s network, which this loads; {} without one.
 
     `network_weights` : the file's name, or "random"; `network_hash` : its SHA-256;
@@ -68,24 +65,21 @@ def settings_in(method: object) -> dict[str, Any]:
 def checked_settings(cls: type, stored: Mapping[str, Any]) -> dict[str, Any]:
     """The `stored` settings of a method of type `cls`, with what those meant that it lacks.
 
-    UnknownSetting for one that the method does not know, and for a missing one without an
-    `older` value; TextoError for one out of range.
+    Refused for one that the method does not know, and for a missing one without an `older`
+    value; TextoError for one out of range.
     """
     known = settings_of(cls)
     for name in stored:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=3) or list(known)
-            raise UnknownSetting(
-                "model",
+            raise Refused(
                 f"has the setting {name!r}, which its method does not know",
                 f"fit it again (known are {', '.join(near)})",
             )
     values = {name: stored.get(name, setting.older) for name, setting in known.items()}
     for name, value in values.items():
         if value is ALWAYS:
-            raise UnknownSetting(
-                "model", f"lacks the setting {name!r} of its method", "fit it again"
-            )
+            raise Refused(f"lacks the setting {name!r} of its method")
     return {name: known[name].check(value) for name, value in values.items()}
 
 
@@ -99,9 +93,8 @@ def of_format_1(method: str, stored: Mapping[str, Any]) -> dict[str, Any]:
     if then is None:
         return dict(stored)
     meant = then["values"].get(json.dumps(stored.get(then["preset_setting"])), {})
-    return {**meant, **{name: value for name, value in stored.items() if value is not None}} | {
-        name: None for name, value in stored.items() if value is None and name not in meant
-    }
+    unsaid = {name: value for name, value in meant.items() if stored.get(name) is None}
+    return {**stored, **unsaid}
 
 
 @cache

@@ -15,7 +15,7 @@ import numpy as np
 from texto.core.settings import check_settings, fill, setting, tileable_setting
 from texto.core.types import Progress
 
-from .picture import PictureMethod
+from .picture import PictureMethod, device_setting
 
 if TYPE_CHECKING:
     from ...losses.base import Additive
@@ -76,9 +76,7 @@ class PictureDescent(PictureMethod):
         False, "the settings and the quirks of the published code", stage="synthesis"
     )
     tileable: str = tileable_setting()
-    device: str = setting(
-        "auto", "where the networks run: auto, cpu, cuda, cuda:i or mps", stage="synthesis"
-    )
+    device: str = device_setting()
 
     preset_setting: ClassVar[str] = "as_published"
     presets: ClassVar[Mapping[bool, Mapping[str, Any]]]

@@ -20,7 +20,8 @@ from texto.core.types import Progress
 
 from .descent import PictureDescent
 from .networks import Networked
-from .trained import TrainedMethod, device_setting, precision_setting
+from .picture import device_setting
+from .trained import TrainedMethod, precision_setting
 
 if TYPE_CHECKING:
     from ...generators.network import TextureGenerator

@@ -15,6 +15,7 @@ import numpy as np
 from texto.core import registry
 from texto.core.contract import Model
 from texto.core.errors import TextoError
+from texto.core.settings import setting
 from texto.core.state import only, take
 from texto.core.types import Progress, Rng, Step, as_image, as_shape, generator, silent
 
@@ -23,6 +24,13 @@ def absent() -> str | None:
     """That PyTorch is not installed, in a line; None where it is."""
     missing = registry.missing_torch()
     return f"needs {missing}: pip install 'texto[neural]'" if missing else None
+
+
+def device_setting() -> Any:
+    """The setting `device` of a method that runs networks."""
+    return setting(
+        "auto", "where the networks run: auto, cpu, cuda, cuda:i or mps", stage="synthesis"
+    )
 
 
 class PictureMethod(ABC):

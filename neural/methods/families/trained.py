@@ -44,13 +44,6 @@ def precision_setting() -> Any:
     )
 
 
-def device_setting() -> Any:
-    """The setting `device` of a method that trains."""
-    return setting(
-        "auto", "where the networks run: auto, cpu, cuda, cuda:i or mps", stage="synthesis"
-    )
-
-
 class TrainedMethod(ABC, Generic[Network]):
     """Texture by a `Network` that was trained on the exemplar.
 

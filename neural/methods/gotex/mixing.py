@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from texto.core.contract import Model
-from texto.core.errors import TextoError
-from texto.core.settings import settings_of
-from texto.core.state import check_probabilities, only, take
+from texto.core.state import only
 from texto.core.types import Progress, Rng, as_shape, generator, silent
 from texto.steps.mixing.ingredients import (
     ingredients,
@@ -19,8 +16,10 @@ from texto.steps.mixing.ingredients import (
     normalised,
     pure_model,
     pure_pair,
+    restored,
+    shared,
 )
-from texto.steps.mixing.zones import NODES, along, resized
+from texto.steps.mixing.zones import NODES, along
 
 from ..families.descent import PictureDescent
 
@@ -72,24 +71,11 @@ def mix(method: PictureDescent, models: Sequence[Model], weights: Sequence[float
     other methods, for weights that are not >= 0 with sum 1, and for channels that differ.
     """
     parts = ingredients(method, models, weights)
-    method = between(method, models)
+    method = shared(method, models)
     if len(parts) == 1:
         return pure_model(method.adapted(parts[0].exemplar), parts[0])
     exemplars = tuple(method.checked(part.exemplar, "exemplar") for part in parts)
     return MixedPictureModel(adapted(method, exemplars), exemplars, normalised(parts))
-
-
-def between(method: PictureDescent, models: Sequence[Model]) -> PictureDescent:
-    """`method` with None for what is automatic, and not the same for all `models`.
-
-    What `method` has of its own, unlike any of them, stays.
-    """
-    anew: dict[str, Any] = {}
-    for name, known in settings_of(method).items():
-        values = [getattr(model.method, name) for model in models]
-        if known.automatic and getattr(method, name) in values and len(set(values)) > 1:
-            anew[name] = None
-    return replace(method, **anew)
 
 
 def adapted(method: PictureDescent, exemplars: Sequence[np.ndarray]) -> PictureDescent:
@@ -125,11 +111,11 @@ def mix_along(
     other than two models and for mixed ones. Cost: about that of two pure syntheses.
     """
     # Eased twice: a barycentre is far from both textures soon, the outer quarters must not be.
-    values = _eased(_eased(weight_map))
+    zones = along(weight_map, easings=2)
     rng, shape = generator(rng), as_shape(shape)
     parts = pure_pair(method, models)
-    method = between(method, models)
-    second = resized(values, shape)
+    method = shared(method, models)
+    second = zones.on(shape) / (NODES - 1)
     maps = (1 - second, second)
     if len(parts) == 2:  # else both are of one exemplar
         parts = [part for part, weights in zip(parts, maps, strict=True) if weights.any()]
@@ -142,27 +128,11 @@ def mix_along(
     return synthesize(method, exemplars, shape, weights=maps, rng=rng, progress=progress)
 
 
-def _eased(weight_map: np.ndarray) -> np.ndarray:
-    """(H, W) in [0, 1], as `texto.steps.mixing.zones.along` has it."""
-    zones = along(weight_map)
-    return zones.on(np.shape(weight_map)[:2]) / (NODES - 1)
-
-
 def restore(method: PictureDescent, state: Mapping[str, np.ndarray]) -> MixedPictureModel:
     """The mixed model whose `state()` is `state`; TextoError where the arrays make no sense."""
-    weights = take(state, "mix.weights", shape=(None,), dtype=np.float64)
-    check_probabilities(weights, "mix.weights")
-    if len(weights) < 2 or weights.min() <= 0:
-        raise TextoError("tensor 'mix.weights'", "is not of a mix", "mix the models again")
-    names = ["exemplar", *(f"mix.exemplar{number}" for number in range(1, len(weights)))]
-    only(state, ["mix.weights", *names])
-    exemplars = [
-        method.checked(
-            take(state, name, shape=(None, None, None), dtype=np.float32), f"tensor {name!r}"
-        )
-        for name in names
-    ]
-    for name, exemplar in zip(names, exemplars, strict=True):
-        if exemplar.shape[2] != exemplars[0].shape[2]:
-            raise TextoError(f"tensor {name!r}", "has other channels", "mix the models again")
-    return MixedPictureModel(adapted(method, exemplars), tuple(exemplars), weights)
+    exemplars, weights = restored(state, smallest=method.smallest_exemplar)
+    known = mixed_state(exemplars, weights)
+    only(state, known)
+    del known["mix.weights"]
+    exemplars = tuple(method.checked(each, f"tensor {name!r}") for name, each in known.items())
+    return MixedPictureModel(adapted(method, exemplars), exemplars, weights)

@@ -12,7 +12,8 @@ from texto.core.errors import TextoError
 from texto.core.settings import PERIODIC, check_settings, setting, tileable_setting
 from texto.core.types import Progress
 
-from ..families.trained import TrainedMethod, device_setting, precision_setting
+from ..families.picture import device_setting
+from ..families.trained import TrainedMethod, precision_setting
 
 if TYPE_CHECKING:
     from .generator import SpatialGenerator

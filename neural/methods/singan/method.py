@@ -13,7 +13,8 @@ from texto.core.errors import TextoError, TextoWarning
 from texto.core.settings import PERIODIC, check_settings, fill, setting, tileable_setting
 from texto.core.types import Progress
 
-from ..families.trained import TrainedMethod, device_setting
+from ..families.picture import device_setting
+from ..families.trained import TrainedMethod
 from .scales import RECEPTIVE, Scales, scales_of
 
 if TYPE_CHECKING:

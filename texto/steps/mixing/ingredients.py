@@ -68,15 +68,17 @@ def pure_pair(method: Method, models: Sequence[Model]) -> list[Ingredient]:
 def shared(method: M, models: Sequence[Model]) -> M:
     """`method` with its automatic settings as the `models` of a mix have them.
 
-    None where they differ, as those of exemplars of other sizes do: the mix then finds its own.
+    None where they differ, as those of exemplars of other sizes do: the mix then finds its own;
+    None of the synthesis stays, for it follows from other settings that `method` may have.
     TextoError where `method` has a setting of the fit that none of them has.
     """
     changes = {}
     for name in automatic_settings(method):
         own, held = getattr(method, name), {getattr(model.method, name) for model in models}
-        if own is None or own in held:
+        of_fit = settings_of(method)[name].stage == "fit"
+        if own in held or (own is None and of_fit):
             changes[name] = held.pop() if len(held) == 1 else None
-        elif settings_of(method)[name].stage == "fit":
+        elif of_fit:
             _refuse(name, own, held.pop())
     return replaced(method, **changes)
 
