@@ -8,8 +8,9 @@ import pytest
 
 import texto
 from texto.core.errors import TextoError, TextoWarning
-from texto.methods.textogmm.tone import toned
-from texto.methods.textogmm.union import balance, canvases
+from texto.steps.mixing.tone import toned
+from texto.methods.textogmm.union import balance
+from texto.steps.mixing.canvas import canvases
 from texto.patches.database import draw_corners
 from texto.patches.extraction import extract_at, grid
 from texto.patches.pyramid import pyramid

@@ -19,14 +19,13 @@ from ...steps.mixing.barycentre_flow import (
     finished,
     smallest,
 )
-from ...steps.mixing.ingredients import SEED
+from ...steps.mixing.canvas import Canvas, canvases, toned_for
 from ...steps.mixing.start import mixed_field
 from ...steps.mixing.zones import Zones
 from ...steps.sliced_flow import PATCH_SIZE
 from ...steps.sweep import Sweep
 from .settings import TextoGMMSettings
-from .tone import toned
-from .union import Canvas, ZonedLevel, canvases, union_level
+from .union import ZonedLevel, union_level
 
 TransportsFor = Callable[[int, int, np.ndarray], Sequence[Transport | None]]
 
@@ -147,12 +146,7 @@ def mixture(method: TextoGMMSettings, exemplars: Sequence[np.ndarray], zones: Zo
     method = method.adapted_to(exemplars)
     n_levels = method.count_levels(exemplars[0].shape)
     pyramids = list(zip(*(pyramid(exemplar, n_levels) for exemplar in exemplars), strict=True))
-    pictures, sources, owners = [], [], []
-    for zone, weights in enumerate(zones.weights):
-        moved = toned(exemplars, weights, np.random.default_rng(SEED))
-        for source in np.flatnonzero(weights):
-            pictures.append(moved[source])
-            sources.append(int(source))
-            owners.append(zone)
-    searched = np.arange(len(zones))[:, None] == np.array(owners)
-    return Mixture(method, zones, pyramids, canvases(pictures, sources, n_levels), searched)
+    material = toned_for(exemplars, zones)
+    searched = np.arange(len(zones))[:, None] == np.array(material.zones)
+    stages = canvases([pyramid(each, n_levels) for each in material.pictures], material.sources)
+    return Mixture(method, zones, pyramids, stages, searched)

@@ -11,55 +11,13 @@ import numpy as np
 from ...core.errors import TextoError
 from ...patches.database import SAMPLE, PatchLevel, Transport, draw_corners
 from ...patches.extraction import Grid, extract, extract_at
-from ...patches.pyramid import pyramid
 from ...patches.search import Neighbors
 from ...patches.space import principal_space
+from ...steps.mixing.canvas import Canvas
 from ...steps.mixing.zones import Zones
 
 PROBES = 2048  # patches that tell where a picture's patches come from
 BALANCE_STEPS = 20  # rounds over the sides; they are few
-
-
-@dataclass(frozen=True, eq=False)
-class Canvas:
-    """One level of several exemplars, `pictures` (H_i, W_i, C), below each other in `picture`.
-
-    `tops` (P,) : the first row of each; `sources` (P,) : the number of the exemplar it shows.
-    A patch at (a, b) of a level has its finer pixels at (2a, 2b) of the next finer canvas, as in
-    a pyramid of one picture.
-    """
-
-    pictures: Sequence[np.ndarray]
-    sources: Sequence[int]
-    tops: np.ndarray
-    picture: np.ndarray
-
-    def owners(self, corners: np.ndarray, patch_size: int) -> np.ndarray:
-        """(m,): the number of the picture that each patch at `corners` (m, 2) lies in, or -1."""
-        found = np.searchsorted(self.tops, corners[:, 0], side="right") - 1
-        sizes = np.array([picture.shape[:2] for picture in self.pictures])[found]
-        rows = corners[:, 0] - self.tops[found]
-        inside = (rows + patch_size <= sizes[:, 0]) & (corners[:, 1] + patch_size <= sizes[:, 1])
-        return np.where(inside & (corners >= 0).all(axis=1), found, -1)
-
-
-def canvases(
-    exemplars: Sequence[np.ndarray], sources: Sequence[int], n_levels: int
-) -> list[Canvas]:
-    """The canvas of each level, finest first."""
-    pyramids = [pyramid(exemplar, n_levels) for exemplar in exemplars]
-    unit = 1 << (n_levels - 1)
-    heights = [-(-exemplar.shape[0] // unit) * unit for exemplar in exemplars]
-    tops, total = np.cumsum([0, *heights])[:-1], sum(heights)
-    levels = []
-    for level in range(n_levels):
-        pictures = [steps[level] for steps in pyramids]
-        width = max(picture.shape[1] for picture in pictures)
-        whole = np.zeros((total >> level, width, pictures[0].shape[2]), np.float32)
-        for top, picture in zip(tops >> level, pictures, strict=True):
-            whole[top : top + picture.shape[0], : picture.shape[1]] = picture
-        levels.append(Canvas(pictures, sources, tops >> level, whole))
-    return levels
 
 
 def union_level(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...steps.sliced_flow import SAMPLES
+from ..sliced_flow import SAMPLES
 from ...transport.sliced import barycentre, displacement
 
 STEPS = 12  # random bases in which colours are matched

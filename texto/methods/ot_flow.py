@@ -1,0 +1,100 @@
+"""OT flow: patch flow matching whose plan keeps the exemplar's proportions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ..core.errors import TextoError
+from ..core.settings import check_settings, setting
+from ..patches.coherent import Distance
+from ..steps.flow.method import FlowMethod
+from ..steps.flow.octave import Octave
+
+FULL = 2  # coarsest octaves, where every patch is compared and potentials hold the marginal
+RENOISED = 0.5  # time at which a finer octave starts: half picture, half noise
+LONGEST, SHORTEST = 64, 8  # pixels a piece may grow beyond a patch, at variety 0 and 1
+
+
+@dataclass(frozen=True)
+class OTFlow(FlowMethod):
+    """Texture by a flow from noise to the exemplar's patches, by optimal transport.
+
+    Our form of patch flow matching (Chatillon, Rabin, Tschumperlé 2025), whose velocity
+    (E[x_1 | x_t] - x_t) / (1 - t) is the barycentric projection of an entropic plan without its
+    second marginal: a flat kind of patch, close to everything, draws the picture in. Here dual
+    potentials at the two coarsest octaves make every exemplar patch be used equally, in each
+    part of the picture; channels of structure keep lines that shrinking hides; at finer
+    octaves candidates come from neighbours' and coarser matches, and last votes are sharp, so
+    the result is made of pieces of the exemplar and not of their means.
+    """
+
+    summary = (
+        "patches flow from noise to the exemplar's, each used equally by optimal transport "
+        "(after Chatillon, Rabin, Tschumperle 2025)"
+    )
+    good_for = "any texture, sharp and quick; the default"
+    quick: ClassVar[Mapping[str, Any]] = {"patch_size": 8, "n_iter": 3, "n_dims": 16}
+
+    n_iter: int = setting(
+        6, "Euler steps at the finest octave, up to twice as many at the coarsest", low=1, high=500
+    )
+    n_iter_dual: int = setting(
+        10,
+        "ascent steps of the potentials before each step at the coarsest octave; 0: none",
+        low=0,
+        high=200,
+    )
+    n_matches: int = setting(3, "exemplar patches that speak for a patch", low=1, high=50)
+    n_dims: int = setting(64, "principal axes in which patches are compared", low=1, high=1024)
+    structure: float = setting(
+        1.0, "weight of the darkest pixel and the gradient at coarse octaves", low=0, high=100
+    )
+    variety: float = setting(
+        0.5,
+        "0: largest pieces of the exemplar, fewest joints; 1: smallest pieces, most new",
+        low=0,
+        high=1,
+        stage="synthesis",
+    )
+    sharpness: float = setting(
+        4.0,
+        "how much the source that most patches agree on decides alone; 0: plain means",
+        low=0,
+        high=100,
+        stage="synthesis",
+    )
+
+    def __post_init__(self):
+        check_settings(self)
+        if self.sharpness and self.n_matches < 1:
+            raise TextoError("n_matches", "is 0", "give at least 1")
+
+    @property
+    def dimensions(self) -> int:
+        return self.n_dims
+
+    @property
+    def structure_weight(self) -> float:
+        return self.structure
+
+    def octaves(self, n_levels: int) -> list[Octave]:
+        return [self._octave(level, n_levels) for level in range(n_levels)]
+
+    def _octave(self, level: int, n_levels: int) -> Octave:
+        coarsest, full = level == n_levels - 1, level >= n_levels - FULL
+        stride = max(1, self.patch_size // (8 if coarsest and n_levels > 1 else 4))
+        n_steps = round(self.n_iter * (1 + level / max(1, n_levels - 1)))
+        reach = LONGEST * (SHORTEST / LONGEST) ** self.variety / (1 << level) / stride
+        return Octave(
+            start=0.0 if coarsest else RENOISED,
+            n_steps=n_steps,
+            stride=stride,
+            n_matches=self.n_matches,
+            full=full,
+            n_balance=(self.n_iter_dual if coarsest else round(0.6 * self.n_iter_dual)),
+            n_sharp=max(1, n_steps // 3) if self.sharpness else 0,
+            power=self.sharpness,
+            distance=Distance(max(1, round(reach)), 2 * self.variety),
+        )

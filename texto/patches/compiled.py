@@ -1,0 +1,65 @@
+"""Loops over patches and pixels that numba compiles at their first call, and caches."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from ..core.errors import TextoWarning
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# Sums may be reordered, which vectors need; infinities and NaN keep their meaning.
+FAST = {"reassoc", "contract", "nsz", "arcp"}
+
+
+def compiled(loops: F) -> F:
+    """`loops` as machine code, which several threads may run at once.
+
+    Nothing is imported or compiled before the first call. The code is kept beside the package
+    or, where that is read-only, in the user's cache folder, and shared by all processes.
+    Without numba the same loops run interpreted, some hundred times as slow, and a TextoWarning
+    says so once; so it does where nothing can be kept.
+    """
+
+    @functools.wraps(loops)
+    def first_call(*arguments: Any) -> Any:
+        return _machine_code(loops)(*arguments)
+
+    return cast(F, first_call)
+
+
+@functools.cache
+def _machine_code(loops: Callable[..., Any]) -> Callable[..., Any]:
+    try:
+        from numba import njit
+    except ImportError:
+        _tell_missing()
+        return loops
+    try:
+        return njit(nogil=True, cache=True, fastmath=FAST)(loops)
+    except RuntimeError:  # no folder for the cache
+        _tell_uncached()
+        return njit(nogil=True, fastmath=FAST)(loops)
+
+
+@functools.cache
+def _tell_missing() -> None:
+    warnings.warn(
+        "numba is not installed: patches are searched and averaged some hundred times slower; "
+        "pip install numba",
+        TextoWarning,
+        stacklevel=2,
+    )
+
+
+@functools.cache
+def _tell_uncached() -> None:
+    warnings.warn(
+        "no folder can keep compiled code, so each run compiles anew, for some seconds; "
+        "set NUMBA_CACHE_DIR",
+        TextoWarning,
+        stacklevel=2,
+    )

@@ -1,0 +1,135 @@
+"""Holes filled by a flow: known pixels run along their own flow, the holes are free."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.ndimage
+
+from ...core.errors import TextoError
+from ...core.threads import single_blas
+from ...core.types import Progress, Rng, generator
+from ...patches.masks import known_corners
+from ..inpainting.filling import LEAST_PATCHES
+from ..inpainting.levels import HoleLevel, as_holed, hole_levels
+from .bank import Bank, bank, principal_axes
+from .flow import Flow, Pins
+from .settings import FlowSettings, scale_of
+
+MARGIN = 2  # patches of the coarsest octave around the holes that the flow sees
+
+
+@dataclass(frozen=True)
+class Window:
+    """Rows and columns of the finest octave that the flow runs on, even at all octaves."""
+
+    rows: slice
+    columns: slice
+
+    def at(self, level: int) -> tuple[slice, slice]:
+        """The same window, `level` halvings coarser."""
+        return (
+            slice(self.rows.start >> level, self.rows.stop >> level),
+            slice(self.columns.start >> level, self.columns.stop >> level),
+        )
+
+
+@single_blas()
+def fill_holes(
+    method: FlowSettings,
+    image: np.ndarray,
+    mask: np.ndarray,
+    *,
+    sources: np.ndarray | None,
+    rng: Rng,
+    progress: Progress,
+) -> np.ndarray:
+    """`image` inpainted by a flow's `method`, see `FlowMethod.inpaint`.
+
+    The bank holds the patches that touch no hole and lie in `sources`. Octaves with less than
+    LEAST_PATCHES of them are left out. Cost: that of a synthesis as large as the box around the
+    holes, from an exemplar as large as the picture.
+    """
+    picture, holes = as_holed(image, mask, smallest=method.patch_size)
+    levels = hole_levels(picture, holes, sources, method.count_levels(picture.shape))
+    scale = scale_of(picture[~holes])
+    normals = method.pictures(scale.normal(levels[0].picture), len(levels))
+    rngs = generator(rng).spawn(len(levels) + 1)
+    banks, free = [], []
+    for level, normal, child in zip(levels, normals, rngs, strict=False):
+        barred, hole = _unsure(method, level)
+        own = _bank(method, normal, barred, child)
+        if own is None:
+            break
+        banks.append(own)
+        free.append(hole)
+    if not banks:
+        raise TextoError(
+            "mask",
+            f"leaves too few patches of {method.patch_size} x {method.patch_size} pixels to copy "
+            f"from, {LEAST_PATCHES} are needed",
+            "lower patch_size, shrink the hole or widen the source mask",
+        )
+    window = _window(holes, method.patch_size, len(banks))
+    pins = []
+    for number, (own, hole) in enumerate(zip(banks, free, strict=True)):
+        part = window.at(number)
+        values = own.picture[part]
+        held = np.broadcast_to(~hole[part][:, :, None], values.shape)
+        pins.append(Pins(values, held))
+    flow = Flow(
+        banks,
+        method.octaves(len(banks)),
+        [(pin.held.shape[0], pin.held.shape[1]) for pin in pins],
+        pins=pins,
+        stage="inpaint",
+        progress=progress,
+    )
+    result = picture.copy()
+    result[window.at(0)] = scale.picture(flow.run(rngs[-1]).picture)
+    result[~holes] = picture[~holes]
+    return result
+
+
+def _unsure(method: FlowSettings, level: HoleLevel) -> tuple[np.ndarray, np.ndarray]:
+    """(H, W) bool: where no patch may be copied from, and where the flow is free.
+
+    Channels of structure look one pixel beyond their own, so near holes they know nothing.
+    """
+    if not level.number or not method.structure_weight:
+        return level.barred, level.holes
+    hole = scipy.ndimage.binary_dilation(level.holes, np.ones((3, 3), bool))
+    return level.barred | hole, hole
+
+
+def _bank(
+    method: FlowSettings, picture: np.ndarray, barred: np.ndarray, rng: np.random.Generator
+) -> Bank | None:
+    """The bank of the patches of `picture` that touch nothing `barred`; None for too few."""
+    size = method.patch_size
+    if min(barred.shape) < size:
+        return None
+    corners = known_corners(barred, size)
+    if len(corners) < LEAST_PATCHES:
+        return None
+    allowed = np.zeros((barred.shape[0] - size + 1, barred.shape[1] - size + 1), bool)
+    allowed[corners[:, 0], corners[:, 1]] = True
+    axes = None
+    if method.dimensions is not None:
+        axes = principal_axes(picture, size, method.dimensions, rng)
+    return bank(picture, size, axes, allowed=allowed)
+
+
+def _window(holes: np.ndarray, size: int, n_levels: int) -> Window:
+    """The box around `holes` (H, W) with room for patches at the coarsest octave."""
+    unit = 1 << (n_levels - 1)
+    sides = []
+    for axis in (0, 1):
+        whole = holes.shape[axis] >> (n_levels - 1)
+        inside = np.flatnonzero(holes.any(axis=1 - axis)) >> (n_levels - 1)
+        first = max(0, inside[0] - MARGIN * size)
+        last = min(whole, inside[-1] + 1 + MARGIN * size)
+        end = holes.shape[axis] if last == whole else last * unit
+        sides.append(slice(int(first) * unit, int(end)))
+    return Window(*sides)

@@ -1,0 +1,45 @@
+"""The time of a flow at one octave, and what it does there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...patches.coherent import Distance
+
+
+@dataclass(frozen=True)
+class Octave:
+    """How the flow runs at one level.
+
+    start : time it begins at, in [0, 1); 0 is pure noise. n_steps : Euler steps to time 1.
+    stride : pixels between neighbouring patches. n_matches : k, patches that speak for one.
+    full : whether every patch of the bank is compared, or candidates only. n_balance : steps of
+    the potentials before each full search. share : of the bank that a full search sees.
+    n_sharp : last steps whose votes are sharp, with `power`. width : the deviation of the
+    vote's window, as a share of the patch. distance : what continuing a piece costs, as a share
+    of the mean squared distance of the matches.
+    """
+
+    start: float
+    n_steps: int
+    stride: int
+    n_matches: int
+    full: bool
+    n_balance: int = 0
+    share: float = 1.0
+    n_sharp: int = 0
+    power: float = 4.0
+    width: float = 0.25
+    distance: Distance = Distance()
+
+    @property
+    def times(self) -> np.ndarray:
+        """(n_steps + 1,): from `start` to 1, evenly."""
+        return np.linspace(self.start, 1, self.n_steps + 1)
+
+    def window(self, size: int) -> np.ndarray:
+        """(size,) float32: the Gaussian by which a patch's pixels count in a vote."""
+        offsets = (np.arange(size) - (size - 1) / 2) / (self.width * size)
+        return np.exp(-0.5 * np.square(offsets)).astype(np.float32)
