@@ -8,12 +8,12 @@ import pytest
 
 import texto
 from texto.core.errors import TextoError, TextoWarning
-from texto.steps.mixing.tone import toned
 from texto.methods.textogmm.union import balance
-from texto.steps.mixing.canvas import canvases
 from texto.patches.database import draw_corners
 from texto.patches.extraction import extract_at, grid
 from texto.patches.pyramid import pyramid
+from texto.steps.mixing.canvas import canvases
+from texto.steps.mixing.tone import toned
 from texto.steps.mixing.zones import Zones, along, even
 from texto.transport.plan import exact_plan
 

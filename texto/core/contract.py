@@ -275,6 +275,21 @@ class Mixed(Model, Protocol):
 
 
 @runtime_checkable
+class ShowsSources(Model, Protocol):
+    """A model that can tell where in the exemplar each pixel comes from."""
+
+    def synthesize_with_sources(
+        self, shape: tuple[int, int], *, rng: Rng = None, progress: Progress = silent
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """What `synthesize` returns, and (height, width, 2) int32: row and column in `exemplar`.
+
+        The pixel of the exemplar that most decides each pixel of the result. TextoError where
+        the settings leave no such pixel.
+        """
+        ...
+
+
+@runtime_checkable
 class KeepsLosses(Model, Protocol):
     """A model that was trained. `losses` : (n,) float32, one a step."""
 

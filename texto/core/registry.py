@@ -15,6 +15,8 @@ from .errors import TextoError
 
 METHODS = {
     "gaussian": "texto.methods.gaussian:Gaussian",
+    "ot-flow": "texto.methods.ot_flow:OTFlow",
+    "nifty": "texto.methods.nifty:Nifty",
     "textogmm": "texto.methods.textogmm.method:TextoGMM",
     "kwatra": "texto.methods.kwatra.method:Kwatra",
     "patch-ot": "texto.methods.patch_ot.method:PatchOT",

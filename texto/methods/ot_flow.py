@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ..core.errors import TextoError
 from ..core.settings import check_settings, setting
-from ..patches.coherent import Distance
 from ..steps.flow.method import FlowMethod
 from ..steps.flow.octave import Octave
 
@@ -68,8 +66,6 @@ class OTFlow(FlowMethod):
 
     def __post_init__(self):
         check_settings(self)
-        if self.sharpness and self.n_matches < 1:
-            raise TextoError("n_matches", "is 0", "give at least 1")
 
     @property
     def dimensions(self) -> int:
@@ -96,5 +92,6 @@ class OTFlow(FlowMethod):
             n_balance=(self.n_iter_dual if coarsest else round(0.6 * self.n_iter_dual)),
             n_sharp=max(1, n_steps // 3) if self.sharpness else 0,
             power=self.sharpness,
-            distance=Distance(max(1, round(reach)), 2 * self.variety),
+            reach=max(1, round(reach)),
+            penalty=2 * self.variety,
         )

@@ -30,18 +30,6 @@ class Sources:
     open: np.ndarray
 
 
-@dataclass(frozen=True)
-class Distance:
-    """How the continuation of a piece is offered less.
-
-    A match that continues the piece of the patch `reach` patches away, up, down, left or right,
-    costs `penalty` more for each of them. 0: nothing does.
-    """
-
-    reach: int = 1
-    penalty: float = 0.0
-
-
 def coherent_search(
     sources: Sources,
     points: np.ndarray,
@@ -51,7 +39,8 @@ def coherent_search(
     *,
     extra: np.ndarray | None = None,
     scale: float = 1.0,
-    distance: Distance = Distance(),
+    reach: int = 1,
+    penalty: float = 0.0,
     periodic: tuple[bool, bool] = (False, False),
 ) -> tuple[np.ndarray, np.ndarray]:
     """The k best of a few candidates for each patch of the grid `spots`, which has R x S.
@@ -60,9 +49,11 @@ def coherent_search(
     far, best first. Candidates are these, the two best of each of the four neighbours moved on
     by the distance between the patches, the best one moved by `strays` (R, S, q, 2) int32, and
     `extra` (R, S, e, 2) int32; corners outside the picture are moved inside. Matches minimise
-    |p - scale x_j|^2. Returns new matches and their squared distances (R, S, k) float32, `NEVER`
-    where there are less than k. Every patch sees the matches before the call, so the result does
-    not depend on the number of threads. Cost: O(R S (k + 8 + q + e) d).
+    |p - scale x_j|^2, plus `penalty` for each of the patches `reach` patches up, down, left and
+    right whose piece of the exemplar they would continue. Returns new matches and their squared
+    distances (R, S, k) float32, `NEVER` where there are less than k. Every patch sees the matches
+    before the call, so the result does not depend on the number of threads.
+    Cost: O(R S (k + 8 + q + e) d).
     """
     shape = (found.shape[0], found.shape[1])
     extra = np.empty((*shape, 0, 2), np.int32) if extra is None else extra
@@ -74,7 +65,7 @@ def coherent_search(
         )
     ]
     apart = [
-        _apart(starts, side, wraps, distance.reach)
+        _apart(starts, side, wraps, reach)
         for starts, side, wraps in zip(
             (spots.rows, spots.columns), spots.shape, periodic, strict=True
         )
@@ -93,7 +84,7 @@ def coherent_search(
             strays,
             extra,
             *apart,
-            np.float32(distance.penalty),
+            np.float32(penalty),
             matches,
             squares,
         )

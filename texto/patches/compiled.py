@@ -5,17 +5,17 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
 from ..core.errors import TextoWarning
 
-F = TypeVar("F", bound=Callable[..., Any])
+Loops = Callable[..., Any]
 
 # Sums may be reordered, which vectors need; infinities and NaN keep their meaning.
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 
 
-def compiled(loops: F) -> F:
+def compiled(loops: Loops) -> Loops:
     """`loops` as machine code, which several threads may run at once.
 
     Nothing is imported or compiled before the first call. The code is kept beside the package
@@ -28,11 +28,11 @@ def compiled(loops: F) -> F:
     def first_call(*arguments: Any) -> Any:
         return _machine_code(loops)(*arguments)
 
-    return cast(F, first_call)
+    return first_call
 
 
 @functools.cache
-def _machine_code(loops: Callable[..., Any]) -> Callable[..., Any]:
+def _machine_code(loops: Loops) -> Loops:
     try:
         from numba import njit
     except ImportError:

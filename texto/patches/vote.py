@@ -120,7 +120,9 @@ def _mean(first, last, picture, found, weights, over, columns, window, result):
 
 
 @compiled
-def _strongest(first, last, picture, found, over_rows, over_columns, window, power, result, sources):
+def _strongest(
+    first, last, picture, found, over_rows, over_columns, window, power, result, sources
+):
     """Rows `first` to `last` of `sharp_vote`."""
     channels = picture.shape[2]
     places = np.empty((over_rows.shape[1] * over_columns.shape[1], 2), np.int64)

@@ -68,7 +68,10 @@ class Flow:
 
     def run(self, rng: np.random.Generator) -> Flowed:
         """The picture at the finest octave. Cost: see `FullSearch`, `coherent_search`, `vote`."""
-        picture, matches, spots = self.begins, None, None
+        picture = np.empty(0, np.float32) if self.begins is None else self.begins
+        matches: Matches | None = None
+        spots: Grid | None = None
+        sources = None
         done, total = 0, sum(octave.n_steps for octave in self.octaves)
         for level in reversed(range(len(self.banks))):
             bank, octave = self.banks[level], self.octaves[level]
@@ -81,21 +84,19 @@ class Flow:
             picture = self._started(picture, noise, octave.start)
             matches = None
             for number, (time, after) in enumerate(
-                zip(octave.times[:-1], octave.times[1:], strict=True)
+                zip(octave.times, octave.times[1:], strict=False)
             ):
-                target: np.ndarray | float
-                if time == 0:  # all patches are equally likely: the mean, which is 0
-                    target, sources = np.zeros_like(picture), None
+                share = np.float32((after - time) / (1 - time))
+                if time == 0:  # all patches are equally likely: to their mean, which is 0
+                    picture *= 1 - share
                 else:
                     if self.pins is not None:
                         picture = self.pins[level].along(picture, time, noise)
                     points = bank.coordinates(picture, spots)
-                    matches = search(points, float(time), matches, rng)
+                    matches = search(points, time, matches, rng)
                     sharp = number >= octave.n_steps - octave.n_sharp
-                    target, sources = self._vote(level, spots, matches, float(time), sharp)
-                target -= picture
-                target *= np.float32((after - time) / (1 - time))
-                picture = picture + target
+                    target, sources = self._vote(level, spots, matches, time, sharp)
+                    picture += share * (target - picture)
                 done += 1
                 self.progress(Step(self.stage, level, done, total))
             if self.pins is not None:
@@ -112,17 +113,15 @@ class Flow:
                 return BlendedSearch(bank, spots, octave, shares)
             free = None
             if self.pins is not None:
-                free = _touching(~self.pins[level].held.all(axis=2), spots)
+                free = _touching(np.any(~self.pins[level].held, axis=2), spots)
             return FullSearch(bank, spots, octave, free, shares)
         parents = seeds(coarse, coarse_spots, spots, bank)
         return CoherentSearch(bank, spots, octave, self.periodic, parents)
 
-    def _started(
-        self, coarse: np.ndarray | None, noise: np.ndarray, start: float
-    ) -> np.ndarray:
+    def _started(self, coarse: np.ndarray, noise: np.ndarray, start: float) -> np.ndarray:
         """The picture at time `start`: noise, and what the coarser octave ended with."""
         mixed = np.float32(1 - start) * noise
-        if coarse is not None:
+        if coarse.size:
             shape = (noise.shape[0], noise.shape[1])
             larger = enlarged(coarse, shape, self.periodic)[:, :, : noise.shape[2]]
             mixed[:, :, : larger.shape[2]] += np.float32(start) * larger

@@ -77,9 +77,7 @@ class FullSearch:
         norms = np.square(bank_points).sum(axis=1) * np.float32(time**2)
         k = min(self.octave.n_matches, len(corners))
         shape = points.shape[:2]
-        result = Matches(
-            np.empty((*shape, k, 2), np.int32), np.empty((*shape, k), np.float32)
-        )
+        result = Matches(np.empty((*shape, k, 2), np.int32), np.empty((*shape, k), np.float32))
 
         def search(block: tuple[slice, slice]) -> None:
             own = points[block].reshape(-1, points.shape[2])
@@ -101,7 +99,7 @@ class FullSearch:
 
         for _ in mapped(search, self._blocks(shape)):
             pass
-        if chosen is not None and before is not None:
+        if chosen is not None and before is not None and self.octave.memory:
             return self._remembered(result, before, points, time)
         return result
 
@@ -127,15 +125,15 @@ class FullSearch:
     def _discourage(
         self, costs: np.ndarray, before: Matches, block: tuple[slice, slice], best: float
     ) -> None:
-        """Add to `costs` (n, m) what `Octave.distance` says, in place."""
-        distance = self.octave.distance
-        if not distance.penalty or self.octave.share < 1:
+        """Add to `costs` (n, m) what `Octave.penalty` says, in place."""
+        reach, penalty = self.octave.reach, self.octave.penalty
+        if not penalty or self.octave.share < 1:
             return
         rows, columns = (np.arange(part.start, part.stop) for part in block)
         numbers = np.full(self.bank.open.shape, -1)
         numbers[self.bank.open] = np.arange(len(self.bank.corners))
         for down, right in ((0, 1), (0, -1), (1, 0), (-1, 0)):
-            r, s = rows + down * distance.reach, columns + right * distance.reach
+            r, s = rows + down * reach, columns + right * reach
             inside = (
                 ((r >= 0) & (r < len(self.spots.rows)))[:, None]
                 & ((s >= 0) & (s < len(self.spots.columns)))
@@ -152,7 +150,7 @@ class FullSearch:
             inside &= ((corners >= 0) & (corners < numbers.shape)).all(axis=1)
             queries = np.flatnonzero(inside)
             found = numbers[corners[queries, 0], corners[queries, 1]]
-            costs[queries[found >= 0], found[found >= 0]] += distance.penalty * best
+            costs[queries[found >= 0], found[found >= 0]] += penalty * best
 
     def _balance(self, costs: np.ndarray, block: tuple[slice, slice], eps: float) -> None:
         """Subtract the potentials of `block` from `costs` (n, m), in place, after their ascent."""
@@ -296,7 +294,7 @@ class CoherentSearch:
         if before is None:
             extra, found = self.seeds, np.repeat(self.seeds[:, :, :1], k, axis=2)
         else:
-            found, penalty = before.corners, self.octave.distance.penalty
+            found, penalty = before.corners, self.octave.penalty
             penalty *= float(np.minimum(before.costs[..., 0], NEVER / 2).mean())
         strays = rng.integers(-RANGE, RANGE + 1, (*shape, N_STRAYS, 2), dtype=np.int32)
         found, squares = coherent_search(
@@ -307,7 +305,8 @@ class CoherentSearch:
             strays,
             extra=extra,
             scale=time,
-            distance=type(self.octave.distance)(self.octave.distance.reach, penalty),
+            reach=self.octave.reach,
+            penalty=penalty,
             periodic=self.periodic,
         )
         return Matches(found, squares)

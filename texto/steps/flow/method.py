@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from ...core.contract import Model
+from ...core.errors import TextoError
 from ...core.state import kept_exemplar, only, take
 from ...core.threads import single_blas
 from ...core.types import Progress, Rng, as_image, as_shape, generator, silent
@@ -140,6 +141,12 @@ class FlowModel:
         """See `ShowsSources`."""
         height, width = as_shape(shape)
         flowed = self._flowed((height, width), rng, progress)
+        if flowed.sources is None:
+            raise TextoError(
+                "sources",
+                "are not known of a picture whose pixels are means of many",
+                "use ot-flow with sharpness above 0",
+            )
         return (
             self._scale.picture(flowed.picture[:height, :width]),
             flowed.sources[:height, :width],

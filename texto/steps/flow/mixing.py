@@ -74,9 +74,7 @@ class Mixture:
     def _banks(self) -> list[Bank]:
         method, scale = self.method, self._scale
         n_levels = method.count_levels(self.exemplars[0].shape)
-        pyramids = [
-            method.pictures(scale.normal(each), n_levels) for each in self._toned.pictures
-        ]
+        pyramids = [method.pictures(scale.normal(each), n_levels) for each in self._toned.pictures]
         banks = []
         rngs = np.random.default_rng(SEED).spawn(n_levels)
         for canvas, rng in zip(canvases(pyramids, self._toned.sources), rngs, strict=True):

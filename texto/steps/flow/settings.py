@@ -42,6 +42,11 @@ class FlowSettings(Method):
         """How much the channels of `structure` count; 0: there are none."""
 
     @property
+    def usual_levels(self) -> int:
+        """Octaves at most, where `n_levels` is None."""
+        return MOST_LEVELS
+
+    @property
     def bank_stride(self) -> int:
         """Pixels between neighbouring patches of the exemplar."""
         return 1
@@ -73,7 +78,7 @@ class FlowSettings(Method):
         """The number of octaves for an exemplar of this shape; TextoError if too many."""
         return count_levels(
             self.n_levels,
-            usual=count_halvings(shape, 2 * self.patch_size),
+            usual=min(self.usual_levels, count_halvings(shape, 2 * self.patch_size)),
             most=count_halvings(shape, self.patch_size),
             shape=shape,
             given=f"patch_size={self.patch_size}",

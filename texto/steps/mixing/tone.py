@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..sliced_flow import SAMPLES
 from ...transport.sliced import barycentre, displacement
+from ..sliced_flow import SAMPLES
 
 STEPS = 12  # random bases in which colours are matched
 
