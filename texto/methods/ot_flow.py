@@ -12,6 +12,7 @@ from ..steps.flow.octave import Octave
 
 FULL = 2  # coarsest octaves, where every patch is compared and potentials hold the marginal
 RENOISED = 0.5  # time at which a finer octave starts: half picture, half noise
+NEAREST = 2  # patches away that a piece may reach in any case
 LONGEST, SHORTEST = 64, 8  # pixels a piece may grow beyond a patch, at variety 0 and 1
 
 
@@ -92,6 +93,6 @@ class OTFlow(FlowMethod):
             n_balance=(self.n_iter_dual if coarsest else round(0.6 * self.n_iter_dual)),
             n_sharp=max(1, n_steps // 3) if self.sharpness else 0,
             power=self.sharpness,
-            reach=max(1, round(reach)),
+            reach=max(NEAREST, round(reach)),
             penalty=2 * self.variety,
         )

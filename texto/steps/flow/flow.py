@@ -12,6 +12,7 @@ from ...patches.extraction import Grid, grid
 from ...patches.resample import enlarged
 from ...patches.vote import sharp_vote, vote
 from .bank import Bank
+from .lots import Lots
 from .matching import BlendedSearch, CoherentSearch, FullSearch, Matches, seeds
 from .octave import Octave
 
@@ -50,8 +51,8 @@ class Flow:
 
     Chatillon, Rabin, Tschumperlé 2025; velocities of overlapping patches are averaged. All
     sequences are finest first. `sizes` are the pictures' (h, w). Of a mix `shares` gives for a
-    grid of patches how much of each the r exemplars have, (R, S, r); `blends` tells whether
-    their velocities are blended by it, or the patches shared out. `begins` (h, w, C) is what the
+    grid of patches how much of each the r exemplars have, (R, S, r): their velocities are blended
+    so, or with `lots` each patch is of one of them. `begins` (h, w, C) is what the
     coarsest octave starts from, None for noise alone.
     """
 
@@ -61,7 +62,7 @@ class Flow:
     periodic: tuple[bool, bool] = (False, False)
     pins: Sequence[Pins] | None = None
     shares: Callable[[Grid], np.ndarray] | None = None
-    blends: bool = False
+    lots: Lots | None = None
     begins: np.ndarray | None = None
     stage: str = "synthesize"
     progress: Progress = silent
@@ -109,12 +110,15 @@ class Flow:
         bank, octave = self.banks[level], self.octaves[level]
         if octave.full or coarse is None or coarse_spots is None:
             shares = None if self.shares is None else self.shares(spots)
-            if shares is not None and self.blends:
-                return BlendedSearch(bank, spots, octave, shares)
+            owners = None
+            if shares is not None:
+                if self.lots is None:
+                    return BlendedSearch(bank, spots, octave, shares)
+                owners = self.lots.owners(shares, spots)
             free = None
             if self.pins is not None:
                 free = _touching(np.any(~self.pins[level].held, axis=2), spots)
-            return FullSearch(bank, spots, octave, free, shares)
+            return FullSearch(bank, spots, octave, free, owners)
         parents = seeds(coarse, coarse_spots, spots, bank)
         return CoherentSearch(bank, spots, octave, self.periodic, parents)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from .bank import Bank, bank, principal_axes
 from .flow import Flow, Pins
 from .settings import FlowSettings, scale_of
 
+ENOUGH = 200  # known patches with which no smaller ones are tried
 MARGIN = 2  # patches of the coarsest octave around the holes that the flow sees
 
 
@@ -67,8 +69,8 @@ def fill_holes(
     if not banks:
         raise TextoError(
             "mask",
-            f"leaves too few patches of {method.patch_size} x {method.patch_size} pixels to copy "
-            f"from, {LEAST_PATCHES} are needed",
+            f"leaves too few patches of {method.patch_size // 2} x {method.patch_size // 2} pixels "
+            f"to copy from, {LEAST_PATCHES} are needed",
             "lower patch_size, shrink the hole or widen the source mask",
         )
     window = _window(holes, method.patch_size, len(banks))
@@ -80,7 +82,7 @@ def fill_holes(
         pins.append(Pins(values, held))
     flow = Flow(
         banks,
-        method.octaves(len(banks)),
+        [dataclasses.replace(octave, penalty=0.0) for octave in method.octaves(len(banks))],
         [(pin.held.shape[0], pin.held.shape[1]) for pin in pins],
         pins=pins,
         stage="inpaint",
@@ -106,11 +108,15 @@ def _unsure(method: FlowSettings, level: HoleLevel) -> tuple[np.ndarray, np.ndar
 def _bank(
     method: FlowSettings, picture: np.ndarray, barred: np.ndarray, rng: np.random.Generator
 ) -> Bank | None:
-    """The bank of the patches of `picture` that touch nothing `barred`; None for too few."""
-    size = method.patch_size
-    if min(barred.shape) < size:
-        return None
-    corners = known_corners(barred, size)
+    """The bank of the patches of `picture` that touch nothing `barred`; None for too few.
+
+    Around a large hole few patches are wholly known at coarse octaves: there smaller ones serve.
+    """
+    whole = method.patch_size
+    for size in (whole, 3 * whole // 4, whole // 2):
+        corners = _known(barred, size)
+        if len(corners) >= ENOUGH:
+            break
     if len(corners) < LEAST_PATCHES:
         return None
     allowed = np.zeros((barred.shape[0] - size + 1, barred.shape[1] - size + 1), bool)
@@ -119,6 +125,13 @@ def _bank(
     if method.dimensions is not None:
         axes = principal_axes(picture, size, method.dimensions, rng)
     return bank(picture, size, axes, allowed=allowed)
+
+
+def _known(barred: np.ndarray, size: int) -> np.ndarray:
+    """The corners (n, 2) of all patches of that size that touch nothing `barred` (H, W)."""
+    if not 2 <= size <= min(barred.shape):
+        return np.empty((0, 2), np.int64)
+    return known_corners(barred, size)
 
 
 def _window(holes: np.ndarray, size: int, n_levels: int) -> Window:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
-import scipy.ndimage
 
 from ...core.threads import mapped
 from ...patches.coherent import NEVER, coherent_search
@@ -19,7 +18,7 @@ from .octave import Octave
 LEAST = 0.02  # of the mean best distance: epsilon falls no lower
 RANGE = 16  # pixels that a stray candidate lies from the best match, at most
 N_STRAYS = 3
-NEIGHBOURHOOD = 1.5  # deviation, in patches, of the window in which the shares of a mix hold
+FOREIGN = 1e6  # squared distance of a patch of another exemplar than the one wanted
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,17 +54,16 @@ class FullSearch:
 
     A block is about as large as the exemplar and has potentials of its own, so proportions hold
     locally and the cost grows with the picture, not with its square. `free` (R, S) bool: the
-    patches that the potentials are for. `shares` (R, S, r) : how much of each place each of the
-    r exemplars should have, None for one.
+    patches that the potentials are for. `owners` (R, S) int: which exemplar of a mix each patch is
+    to be of, None for any.
     """
 
     bank: Bank
     spots: Grid
     octave: Octave
     free: np.ndarray | None = None
-    shares: np.ndarray | None = None
+    owners: np.ndarray | None = None
     _potentials: dict[tuple[int, int], np.ndarray] = field(default_factory=dict)
-    _fields: dict[tuple[int, int], np.ndarray] = field(default_factory=dict)
 
     def __call__(
         self, points: np.ndarray, time: float, before: Matches | None, rng: np.random.Generator
@@ -85,6 +83,9 @@ class FullSearch:
             costs *= np.float32(-2 * time)
             costs += norms
             costs += np.square(own).sum(axis=1, keepdims=True)
+            if self.owners is not None:
+                others = self.bank.owner != self.owners[block].reshape(-1, 1)
+                costs += np.float32(FOREIGN) * others
             best = float(costs.min(axis=1).mean())
             if before is not None:
                 self._discourage(costs, before, block, best)
@@ -162,41 +163,16 @@ class FullSearch:
         rows = slice(None) if self.free is None else self.free[block].ravel()
         if self.free is not None and not self.free[block].any():
             return
-        shares = np.ones((1, 1), np.float32) if self.shares is None else self.shares[block]
-        if self.shares is not None:
-            costs -= self._owned(costs - potentials, shares, block, eps)
-        parts = shares.reshape(-1, shares.shape[-1])
-        counts = np.bincount(self.bank.owner, minlength=self.bank.n_owners)
-        masses = np.maximum(parts.mean(axis=0), 1e-6)[self.bank.owner] / counts[self.bank.owner]
+        masses = np.ones(costs.shape[1], np.float32)
+        if self.owners is not None:
+            count = self.bank.n_owners
+            wanted = np.bincount(self.owners[block].ravel(), minlength=count)
+            masses = (np.maximum(wanted, 1e-3) / np.bincount(self.bank.owner, minlength=count))[
+                self.bank.owner
+            ]
         potentials = balance(costs[rows], potentials, masses / masses.sum(), eps, n_iter)
         self._potentials[key] = potentials
         costs -= potentials
-
-    def _owned(
-        self, costs: np.ndarray, shares: np.ndarray, block: tuple[slice, slice], eps: float
-    ) -> np.ndarray:
-        """(n, m): what the exemplars of a mix are favoured by, at each place of `block`.
-
-        One step of ascent: near each place each exemplar should be used by its share. Where
-        the share is 0 it is not used at all.
-        """
-        key = (block[0].start, block[1].start)
-        fields = self._fields.get(key, np.zeros(shares.shape, np.float32))
-        weights = posterior(costs - fields.reshape(len(costs), -1)[:, self.bank.owner], eps)
-        used = np.stack(
-            [
-                weights[:, self.bank.owner == number].sum(axis=1).reshape(shares.shape[:2])
-                for number in range(self.bank.n_owners)
-            ],
-            axis=2,
-        )
-        smooth = scipy.ndimage.gaussian_filter(
-            used, (NEIGHBOURHOOD, NEIGHBOURHOOD, 0), mode="nearest"
-        )
-        fields = fields + (eps / 2) * np.log((shares + 1e-3) / (smooth + 1e-3))
-        self._fields[key] = fields = fields.astype(np.float32)
-        favour = np.where(shares > 0, fields, -NEVER).astype(np.float32)
-        return favour.reshape(len(costs), -1)[:, self.bank.owner]
 
     def _remembered(
         self, new: Matches, before: Matches, points: np.ndarray, time: float

@@ -27,6 +27,7 @@ from ..mixing.ingredients import (
 from ..mixing.zones import Zones, along, even
 from .bank import Bank, principal_axes, union
 from .flow import Flow
+from .lots import drawn
 from .settings import FlowSettings, Scale, scale_of
 
 
@@ -43,16 +44,21 @@ class Mixture:
         """A picture (height, width, C) float32 in [0, 1], for shape = (height, width)."""
         height, width = as_shape(shape)
         method, n_levels = self.method, len(self._banks)
+        sizes = method.canvas_sizes((height, width), n_levels)
+        first, second = generator(rng).spawn(2)
+        lots = None
+        if not method.blends:
+            lots = drawn(sizes[max(0, n_levels - 2)], method.patch_size, method.periodic, first)
         flow = Flow(
             self._banks,
             method.octaves(n_levels),
-            method.canvas_sizes((height, width), n_levels),
+            sizes,
             method.periodic,
             shares=self.shares,
-            blends=method.blends,
+            lots=lots,
             progress=progress,
         )
-        return self._scale.picture(flow.run(generator(rng)).picture[:height, :width])
+        return self._scale.picture(flow.run(second).picture[:height, :width])
 
     def shares(self, spots: Grid) -> np.ndarray:
         """(R, S, P) float32: how much of each patch of `spots` each toned picture should have."""
@@ -116,12 +122,12 @@ class MixedFlowModel:
 def mix(method: FlowSettings, models: Sequence[Model], weights: Sequence[float]) -> Model:
     """The model between `models` at `weights`, for a flow's `method`.
 
-    Patches of all exemplars, in the colours of the mix, are in one bank; potentials hold each
-    exemplar's share, everywhere near, at the coarse octaves. A mixed model counts as its
-    ingredients, their weights multiplied; equal exemplars count as one; where one has all the
-    weight the result is its pure model. Raises TextoError for models of other methods or of
-    other settings of the fit, for weights that are not >= 0 with sum 1, and for channels that
-    differ. Nothing is computed before the synthesis.
+    Patches of all exemplars, in the colours of the mix, are in one bank. Velocities are blended,
+    or at the coarse octaves patches are shared out by lots that neighbours have in common. A
+    mixed model counts as its ingredients, their weights multiplied; equal exemplars count as one;
+    where one has all the weight the result is its pure model. Raises TextoError for models of
+    other methods or of other settings of the fit, for weights that are not >= 0 with sum 1, and
+    for channels that differ. Nothing is computed before the synthesis.
     """
     parts = ingredients(method, models, weights)
     method = shared(method, models)
