@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from ..core.contract import Model, ShowsSources
 from ..core.history import History, training_steps
 from ..core.types import Progress
+from ..io.records import Record
 from . import curves, outputs
 from .console import progress_bar, say, say_json
 from .options import Options
+from .powers import require
 from .running import threads, told_time
 from .synth_plan import Job, planned
 
@@ -34,9 +40,14 @@ def _made(job: Job, options: Options, progress: Progress) -> list[Mapping[str, A
     with told_time("fit", options):
         model = job.origin.fitted(progress)
     entries: list[Mapping[str, Any]] = []
-    for records, paths, plot in zip(job.records, job.paths, job.plots, strict=True):
+    for records, paths, plot, shown in zip(
+        job.records, job.paths, job.plots, job.shown, strict=True
+    ):
         start, plan, history = time.perf_counter(), records[0], History(progress)
-        images = job.origin.made(model, plan.shape, plan.seed, history)
+        if shown:
+            images = [_with_sources(job, model, plan, shown, history)]
+        else:
+            images = list(job.origin.made(model, plan.shape, plan.seed, history))
         for image, made, path in zip(images, records, paths, strict=True):
             text = {**made.text(), **history.text()}
             outputs.write_picture(image, path, bits=made.bits, text=text)
@@ -49,3 +60,17 @@ def _made(job: Job, options: Options, progress: Progress) -> list[Mapping[str, A
             if path and not options.json:
                 say(str(path))
     return entries
+
+
+def _with_sources(
+    job: Job, model: Model, plan: Record, shown: Path, progress: Progress
+) -> np.ndarray:
+    """The picture of `plan`; its sources are written to `shown`."""
+    method = require(model.method, ShowsSources, "does not say which pixel is where")
+    picture, sources = method.synthesize_with_sources(
+        model, plan.shape, rng=plan.seed, progress=progress
+    )
+    colours = np.full((*plan.shape, 3), 0.5, np.float32)
+    colours[..., :2] = (sources / np.maximum(np.array(job.origin.shape) - 1, 1))[..., ::-1]
+    outputs.write_picture(np.clip(colours, 0, 1), shown, bits=8, text={})
+    return picture

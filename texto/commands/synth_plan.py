@@ -10,11 +10,13 @@ from pathlib import Path
 
 from .. import __version__
 from ..core import registry
+from ..core.contract import ShowsSources
 from ..core.errors import TextoError, TextoWarning
 from ..io import records, stored_settings
 from ..io.records import Record
 from . import maps, outputs, source
 from .options import Options
+from .powers import require
 from .running import Seeds
 from .source import Source
 from .values import Size, written
@@ -35,6 +37,7 @@ class Job:
     records: Sequence[Sequence[Record]]
     paths: Sequence[Sequence[Path | None]]  # None is stdout
     plots: Sequence[Path | None]  # None is no curve
+    shown: Sequence[Path | None]  # files of the sources; None is no such file
 
 
 def planned(options: Options) -> Job:
@@ -51,13 +54,14 @@ def planned(options: Options) -> Job:
     maps.check_names(options, paths[0])
     bits = checked_bits(options, repeated, origin, paths[0])
     plots = [plot_path(files[0]) if options.plot else None for files in paths]
+    shown = [_sources_path(files, origin) if options.show_sources else None for files in paths]
     inputs = [origin.path, *origin.others, *([options.repeat] if options.repeat else [])]
-    check_outputs(options, [*itertools.chain(*paths)], plots, inputs)
+    check_outputs(options, [*itertools.chain(*paths)], [*plots, *shown], inputs)
     plan = record_of(origin, shape, seeds.first, bits[0], options, repeated)
     plan = dataclasses.replace(plan, fit_seed=origin.fit_seed).looking_through(made)
     plans = [dataclasses.replace(plan, seed=seed) for seed in seeds]
     files = [maps.record_of(each, origin.stack, bits) for each in plans]
-    return Job(origin, seeds, files, paths, plots)
+    return Job(origin, seeds, files, paths, plots, shown)
 
 
 def record_of(
@@ -83,6 +87,18 @@ def record_of(
         model=origin.path.name if origin.model is not None else None,
         model_hash=origin.model_hash,
     )
+
+
+def _sources_path(files: Sequence[Path | None], origin: Source) -> Path:
+    """Where the sources of the picture `files` go; TextoError where there are none to show."""
+    require(origin.method, ShowsSources, "does not say which pixel of the exemplar is where")
+    if origin.stack is not None:
+        raise TextoError("--show-sources", "is for one picture, not for maps", "leave out --with")
+    if files[0] is None:
+        raise TextoError(
+            "--show-sources", "needs a file to go beside", "name a file or folder with -o"
+        )
+    return files[0].with_name(f"{files[0].stem}_sources.png")
 
 
 def plot_path(path: Path | None) -> Path | None:

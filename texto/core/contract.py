@@ -148,6 +148,26 @@ class Guides(Method, Protocol):
 
 
 @runtime_checkable
+class ShowsSources(Method, Protocol):
+    """A method whose results are made of pixels of the exemplar, and that tells which."""
+
+    def synthesize_with_sources(
+        self,
+        model: Model,
+        shape: tuple[int, int],
+        *,
+        rng: Rng = None,
+        progress: Progress = silent,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """What `model.synthesize` returns, and where from: (height, width, 2) int32.
+
+        Row and column of the pixel of the exemplar that most decides each pixel of the result.
+        TextoError where model or settings leave none.
+        """
+        ...
+
+
+@runtime_checkable
 class Trains(Method, Protocol):
     """A method whose `fit` is a training that may be kept on its way."""
 
@@ -272,21 +292,6 @@ class Mixed(Model, Protocol):
 
     @property
     def weights(self) -> np.ndarray: ...
-
-
-@runtime_checkable
-class ShowsSources(Model, Protocol):
-    """A model that can tell where in the exemplar each pixel comes from."""
-
-    def synthesize_with_sources(
-        self, shape: tuple[int, int], *, rng: Rng = None, progress: Progress = silent
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """What `synthesize` returns, and (height, width, 2) int32: row and column in `exemplar`.
-
-        The pixel of the exemplar that most decides each pixel of the result. TextoError where
-        the settings leave no such pixel.
-        """
-        ...
 
 
 @runtime_checkable

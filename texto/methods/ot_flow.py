@@ -6,8 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+
+from ..core.contract import Model
+from ..core.errors import TextoError
 from ..core.settings import check_settings, setting
-from ..steps.flow.method import FlowMethod
+from ..core.types import Progress, Rng, silent
+from ..steps.flow.method import FlowMethod, FlowModel
 from ..steps.flow.octave import Octave
 
 FULL = 2  # coarsest octaves, where every patch is compared and potentials hold the marginal
@@ -40,7 +45,7 @@ class OTFlow(FlowMethod):
         6, "Euler steps at the finest octave, up to twice as many at the coarsest", low=1, high=500
     )
     n_iter_dual: int = setting(
-        10,
+        16,
         "ascent steps of the potentials before each step at the coarsest octave; 0: none",
         low=0,
         high=200,
@@ -48,7 +53,7 @@ class OTFlow(FlowMethod):
     n_matches: int = setting(3, "exemplar patches that speak for a patch", low=1, high=50)
     n_dims: int = setting(64, "principal axes in which patches are compared", low=1, high=1024)
     structure: float = setting(
-        1.0, "weight of the darkest pixel and the gradient at coarse octaves", low=0, high=100
+        1.5, "weight of the darkest pixel and the gradient at coarse octaves", low=0, high=100
     )
     variety: float = setting(
         0.5,
@@ -67,6 +72,26 @@ class OTFlow(FlowMethod):
 
     def __post_init__(self):
         check_settings(self)
+
+    def synthesize_with_sources(
+        self,
+        model: Model,
+        shape: tuple[int, int],
+        *,
+        rng: Rng = None,
+        progress: Progress = silent,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """See `ShowsSources`; mixes, and `sharpness` 0, leave no one source to a pixel."""
+        picture = sources = None
+        if isinstance(model, FlowModel):
+            picture, sources = model.flowed(shape, rng, progress)
+        if picture is None or sources is None:
+            raise TextoError(
+                "sources",
+                "are those of a picture made from one exemplar with sharpness above 0",
+                "give such a model, or leave them out",
+            )
+        return picture, sources
 
     @property
     def dimensions(self) -> int:

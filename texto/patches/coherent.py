@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..core.compiled import compiled
 from ..core.threads import mapped
-from .compiled import compiled
 from .extraction import Grid
 
 BAND = 8  # rows of patches that a thread works on at a time

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..core.compiled import compiled
 from ..core.threads import mapped
-from .compiled import compiled
 from .extraction import Grid
 
 BAND = 16  # rows of pixels that a thread works on at a time

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..core.compiled import compiled
+
 TINY = 1e-12
 
 
@@ -37,7 +39,35 @@ def balance(
     """
     logarithms = np.log(masses)
     for _ in range(n_iter):
-        used = posterior(costs - potentials, epsilon).mean(axis=0)
-        potentials = potentials - (epsilon / 2) * (np.log(used + TINY) - logarithms)
+        used = np.zeros(len(masses), np.float32)
+        _use(costs, potentials, np.float32(1 / epsilon), used)
+        potentials = potentials - (epsilon / 2) * (np.log(used / len(costs) + TINY) - logarithms)
         potentials = (potentials - potentials.mean()).astype(np.float32)
     return potentials
+
+
+@compiled
+def _use(costs, potentials, rate, used):
+    """Add to `used` (m,) the sums over queries of the posterior of `costs` (n, m) - potentials.
+
+    The exponential of x <= 0 is (1 + x / 4096)^4096, which vectors compute by twelve squarings:
+    within 1 % wherever it is above e^-9, and 0 where that makes no difference.
+    """
+    queries, samples = costs.shape
+    weights = np.empty(samples, np.float32)
+    for p in range(queries):
+        least = np.float32(np.inf)
+        for j in range(samples):
+            weights[j] = costs[p, j] - potentials[j]
+            least = min(least, weights[j])
+        total = np.float32(0)
+        for j in range(samples):
+            root = np.float32(1) + (least - weights[j]) * rate * np.float32(1 / 4096)
+            weight = max(root, np.float32(0))
+            for _ in range(12):
+                weight *= weight
+            weights[j] = weight
+            total += weight
+        share = np.float32(1) / total
+        for j in range(samples):
+            used[j] += weights[j] * share

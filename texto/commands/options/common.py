@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...core.choices import ALPHAS, MAX_SEED
 from ..values import Integer, Size, device
 
-DEFAULT_METHOD = "textogmm"
+DEFAULT_METHOD = "ot-flow"
 AXES = ("x", "y", "xy")
 
 

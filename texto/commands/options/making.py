@@ -48,6 +48,12 @@ def add_synth(commands):
         action="store_true",
         help="draw the loss curve of methods that have one into NAME_loss.png beside NAME.png",
     )
+    parser.add_argument(
+        "--show-sources",
+        action="store_true",
+        help="write NAME_sources.png beside NAME.png: each place in the colour of where in the "
+        "exemplar it comes from, red from left to right, green from top to bottom",
+    )
     picture_options(parser)
     parser.add_argument(
         "--from",

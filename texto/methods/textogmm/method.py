@@ -43,7 +43,7 @@ class TextoGMM(TextoGMMSettings):
         "patches moved by optimal transport between Gaussian mixtures, coarse to fine "
         "(Delon, Desolneux, Facq, Leclaire 2023)"
     )
-    good_for = "large pictures from a model fitted once; the default"
+    good_for = "the closest statistics of small patches; fine grain without structure"
     quick: ClassVar[Mapping[str, Any]] = {
         "patch_size": 6,
         "n_components": 3,

@@ -114,7 +114,7 @@ class FullSearch:
 
     def _blocks(self, shape: tuple[int, int]) -> Iterator[tuple[slice, slice]]:
         """Rows and columns of the blocks, each as large as the exemplar is or smaller."""
-        sides = [max(1, side // self.octave.stride) for side in self.bank.open.shape]
+        sides = [(side - 1) // self.octave.stride + 1 for side in self.bank.open.shape]
         edges = [
             np.linspace(0, count, -(-count // side) + 1).round().astype(int)
             for count, side in zip(shape, sides, strict=True)

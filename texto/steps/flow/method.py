@@ -9,7 +9,6 @@ from functools import cached_property
 import numpy as np
 
 from ...core.contract import Model
-from ...core.errors import TextoError
 from ...core.state import kept_exemplar, only, take
 from ...core.threads import single_blas
 from ...core.types import Progress, Rng, as_image, as_shape, generator, silent
@@ -17,7 +16,7 @@ from ..guiding.guidance import WEIGHT
 from . import guiding as guided
 from . import mixing as mixed
 from .bank import Bank, bank, principal_axes
-from .flow import Flow, Flowed
+from .flow import Flow
 from .inpainting import fill_holes
 from .settings import FlowSettings, Scale, scale_of
 
@@ -131,43 +130,31 @@ class FlowModel:
 
         Time and memory grow with the pixels of the result and of the exemplar, and no faster.
         """
-        height, width = as_shape(shape)
-        result = self._flowed((height, width), rng, progress).picture
-        return self._scale.picture(result[:height, :width])
+        return self.flowed(shape, rng, progress)[0]
 
-    def synthesize_with_sources(
-        self, shape: tuple[int, int], *, rng: Rng = None, progress: Progress = silent
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """See `ShowsSources`."""
+    @single_blas()
+    def flowed(
+        self, shape: tuple[int, int], rng: Rng, progress: Progress
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """The picture, and the pixels of the exemplar that it is of: see `Flowed`."""
         height, width = as_shape(shape)
-        flowed = self._flowed((height, width), rng, progress)
-        if flowed.sources is None:
-            raise TextoError(
-                "sources",
-                "are not known of a picture whose pixels are means of many",
-                "use ot-flow with sharpness above 0",
-            )
-        return (
-            self._scale.picture(flowed.picture[:height, :width]),
-            flowed.sources[:height, :width],
+        method, n_levels = self.method, len(self._banks)
+        flow = Flow(
+            self._banks,
+            method.octaves(n_levels),
+            method.canvas_sizes((height, width), n_levels),
+            method.periodic,
+            progress=progress,
         )
+        flowed = flow.run(generator(rng))
+        part = slice(height), slice(width)
+        sources = None if flowed.sources is None else flowed.sources[part]
+        return self._scale.picture(flowed.picture[part]), sources
 
     def state(self) -> dict[str, np.ndarray]:
         """The exemplar and the axes."""
         axes = {f"level{level}.axes": array for level, array in enumerate(self.axes)}
         return {"exemplar": self.exemplar, **axes}
-
-    @single_blas()
-    def _flowed(self, shape: tuple[int, int], rng: Rng, progress: Progress) -> Flowed:
-        method, n_levels = self.method, len(self._banks)
-        flow = Flow(
-            self._banks,
-            method.octaves(n_levels),
-            method.canvas_sizes(shape, n_levels),
-            method.periodic,
-            progress=progress,
-        )
-        return flow.run(generator(rng))
 
     @cached_property
     def _scale(self) -> Scale:

@@ -1,4 +1,4 @@
-"""Loops over patches and pixels that numba compiles at their first call, and caches."""
+"""Loops that numba compiles at their first call, and caches."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from ..core.errors import TextoWarning
+from .errors import TextoWarning
 
 Loops = Callable[..., Any]
 
