@@ -114,6 +114,10 @@ def noisy_squares():
     return np.clip(flat + noise, 0, 1).astype(np.float32)
 
 
+def test_the_radius_is_a_fiftieth_of_the_shorter_side():
+    assert Recoloring().radius_for((200, 500, 3)) == Recoloring().radius_for((500, 200)) == 4
+
+
 def test_noise_is_not_amplified(pictures):
     picture, gains = noisy_squares(), {}
     for smooth in (0.0, 0.2):
