@@ -14,7 +14,7 @@ from neural.runtime import processes
 from neural.steps.work import Work
 from neural.training.loop import Keeping, train
 from neural.training.resuming import Checkpoint
-from texto import method
+from texto import cli, method
 from texto.core.errors import TextoError
 from texto.core.processes import rank
 
@@ -73,6 +73,12 @@ def main(folder):
         resumed, found["resumed losses"] = trained(keeping)
         found["resumed"] = resumed.state()
     torch.save(found, Path(folder) / f"{rank()}.pt")
+    # and last the command line, in a group of its own
+    sizes = {"n_iter": 4, "n_patches": 60, "n_queries": 60, "width": 2, "n_scales": 2}
+    sizes |= {"batch_size": 2, "n_calibration": 2}
+    settings = [f"--set={name}={value}" for name, value in sizes.items()]
+    made = ["-m", "gotex-patch-net", "-o", f"{folder}/made/a.safetensors", "--device", "cpu"]
+    sys.exit(cli.main(["fit", f"{folder}/made/ex.png", *made, *settings]))
 
 
 if __name__ == "__main__":
