@@ -32,7 +32,7 @@ QUICK = {
     "patch-ot": texto.PatchOT(n_iter=2, n_iter_dual=2, n_patches=300, n_queries=300, device="cpu"),
 }
 GOOD = {
-    "textogmm": dataclasses.replace(QUICK["textogmm"], n_iter_sliced=1, finish="sliced"),
+    "textogmm": dataclasses.replace(QUICK["textogmm"], n_iter_sliced=2, finish="sliced"),
     "patch-ot": texto.PatchOT(
         n_iter=12, n_iter_dual=6, n_patches=1000, n_queries=700, n_levels=3, device="cpu"
     ),
