@@ -159,6 +159,19 @@ def test_strips_of_a_line(axis, shape):
     assert np.array_equal(result[outside], image[outside])
 
 
+def test_the_second_seam_knows_that_the_first_is_closed(ramp, monkeypatch):
+    module, told = sys.modules["texto.editing.tiling.seamless"], []
+    cover = module.cover
+
+    def watched(*given, periodic):
+        told.append(periodic)
+        return cover(*given, periodic=periodic)
+
+    monkeypatch.setattr(module, "cover", watched)
+    tile(ramp, rng=0)
+    assert told == [False, True]
+
+
 def test_seeds_give_other_strips_and_no_effort_is_endless(ramp, monkeypatch):
     from texto.editing.tiling import strips
 
