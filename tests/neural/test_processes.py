@@ -75,8 +75,9 @@ def test_what_the_leader_has_and_what_does_not_divide(found):
         assert "batch_size is 3, for 2 processes" in each["refusal"].replace(":", "")
 
 
-def test_the_command_line_writes_and_reports_once(launched):
+def test_the_command_line_joins_and_writes_and_reports_once(launched, found):
     folder, done = launched
+    assert [each["command"] for each in found] == [(0, ["cpu"])] * 2
     assert done.stdout.count("a.safetensors") == 1
     assert done.stderr.count("texto: seed") == 1  # drawn by the leader, for both
     assert {each.name for each in (folder / "made").iterdir()} == {"ex.png", "a.safetensors"}
