@@ -1,6 +1,9 @@
 """For all tests: one library thread, and the exemplars of data/."""
 
+import json
 import os
+import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -22,3 +25,29 @@ def exemplar():
     picture = halve(read_image(DATA / "pebbles.png"))[:64, :72].copy()
     picture.flags.writeable = False
     return picture
+
+
+@pytest.fixture
+def cells_here(monkeypatch):
+    """Jobs of a comparison run in this process, one at a time: interpreters take long to start.
+
+    tests/comparison/test_run.py has what processes of their own are for.
+    """
+    from texto.comparison import cell, local, process
+
+    turn = threading.Lock()
+    kinds = {"run": cell._run, "floor": cell._floor, "probe": cell._probe}
+
+    def execute(job, pixels=None, stopped=None):
+        import numpy as np
+
+        job = json.loads(json.dumps(dict(job)))
+        with turn, tempfile.TemporaryDirectory() as place:
+            folder = Path(place)
+            if pixels is not None:
+                np.save(folder / cell.PIXELS, pixels)
+            result = json.loads(json.dumps(kinds[job["kind"]](folder, job)))
+            picture = folder / cell.PICTURE
+            return process.Outcome(result, picture.read_bytes() if picture.exists() else None)
+
+    monkeypatch.setattr(local, "execute", execute)

@@ -294,16 +294,14 @@ def assert_damage_is_refused(method: Method, state: dict[str, np.ndarray]) -> No
             "empty": {**state, name: array[:0]},
             "of another type": {**state, name: array.astype(np.float16)},
         }
-        damages = [list(changed)[number % len(changed)]]
         if array.dtype.kind == "f":
             spoilt = array.copy()
             spoilt.flat[-1] = (np.nan, np.inf)[number % 2]
             changed["not finite"] = {**state, name: spoilt}
-            damages.append("not finite")
-        for damage in damages:
-            with pytest.raises(TextoError, match=name.rpartition(".")[0] or name):
-                method.restore(changed[damage])
-                pytest.fail(f"tensor {name} was accepted {damage}")
+        damage = list(changed)[number % len(changed)]
+        with pytest.raises(TextoError, match=name.rpartition(".")[0] or name):
+            method.restore(changed[damage])
+            pytest.fail(f"tensor {name} was accepted {damage}")
 
 
 def assert_picture(result: np.ndarray, shape: tuple[int, ...]) -> None:

@@ -10,6 +10,8 @@ from PIL import Image
 
 from texto.comparison import load
 
+pytestmark = pytest.mark.usefixtures("cells_here")
+
 QUICK = ("--columns", "autocorrelation", "--seeds", 1, "--jobs", 2)
 CONFIG = """
 title = "A preset"

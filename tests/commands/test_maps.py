@@ -212,7 +212,20 @@ def test_fit_and_synth_of_its_model(maps, done, pixels):
 
 
 def test_other_commands_refuse_such_models(maps, done, refused):
-    model = done("fit", *WITH, "-m", "textogmm", "--set", "n_components=3", "--seed", 7).paths[0]
+    model = done(
+        "fit",
+        *WITH,
+        "-m",
+        "textogmm",
+        "--set",
+        "n_components=3",
+        "--set",
+        "n_iter_sliced=0",
+        "--set",
+        "n_iter=1",
+        "--seed",
+        7,
+    ).paths[0]
     for command in (("mix", model, model), ("mix", "wall.png", model, "-o", "m.safetensors")):
         assert "has 7 channels of 3 maps" in refused(*command, "--seed", 1)
     for option in (("--with", "normal.png"), ("--weights-per-map", "1,1,1")):

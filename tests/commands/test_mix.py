@@ -19,7 +19,7 @@ from texto.io.images import open_image, read_text
 
 QUICK = (
     *("--set", "patch_size=6", "--set", "n_components=3", "--set", "n_patches=300"),
-    *("--set", "n_iter=1", "--set", "n_iter_em=3", "--set", "n_iter_sliced=1"),
+    *("--set", "n_iter=1", "--set", "n_iter_em=3", "--set", "n_iter_sliced=0"),
     *("--set", "n_dims=8", "--set", "stride=3", "--set", "finish=none"),
 )
 SMALL = ("-s", "20x12", "--seed", 7)
@@ -35,9 +35,21 @@ def pair(folder):
     return "wall.png", "dots.png"
 
 
+@pytest.fixture(scope="module")
+def kept():
+    """Models as bytes by their files' names, fitted when first asked for."""
+    return {}
+
+
 @pytest.fixture
-def fitted(pair, done):
-    return [done("fit", path, "--seed", 3, *QUICK).paths[0] for path in pair]
+def fitted(pair, done, kept):
+    if not kept:
+        for path in pair:
+            name = done("fit", path, "--seed", 3, *QUICK).paths[0]
+            kept[name] = Path(name).read_bytes()
+    for name, data in kept.items():
+        Path(name).write_bytes(data)
+    return list(kept)
 
 
 def record_of(path) -> dict:
@@ -237,7 +249,7 @@ def test_wrong_sources(pair, fitted, done, refused):
     assert line.startswith("texto: error: channels: 'wall.png' has 3 and 'grey.png' 1; ")
     other = done("fit", "dots.png", "-m", "gaussian", "-o", "g.safetensors").paths[0]
     assert "is a 'gaussian' model, the first is of 'textogmm'" in refused("mix", fitted[0], other)
-    done("fit", "dots.png", "--set", "patch_size=5", "-o", "five.safetensors")
+    done("fit", "dots.png", *QUICK[2:], "--set", "patch_size=5", "-o", "five.safetensors")
     assert "was fitted with patch_size=5, the first with 6" in refused(
         "mix", fitted[0], "five.safetensors"
     )

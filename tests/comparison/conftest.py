@@ -41,6 +41,8 @@ class Third:
             os.kill(os.getpid(), signal.SIGSEGV)
         if self.does == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
+        while self.does == "for ever":
+            time.sleep(1)
         if self.does == "sleep":
             time.sleep(self.amount)
         if self.does == "late import":
@@ -82,7 +84,7 @@ def make_plugin(folder):
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: third\nVersion: 2.5\n")
     (info / "entry_points.txt").write_text("[texto.methods]\nthird = third_methods:Third\n")
     (folder / "third_methods.py").write_text(METHODS)
-    (folder / "slowly_imported.py").write_text("import time; time.sleep(3)\n")
+    (folder / "slowly_imported.py").write_text("import clock_of_a_test\nclock_of_a_test.now += 3\n")
     return folder
 
 

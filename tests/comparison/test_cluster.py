@@ -17,19 +17,20 @@ distributed = pytest.importorskip("distributed")
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    """A local cluster of two worker processes, one thread each."""
+    """A local cluster of two workers, one thread each."""
     with distributed.LocalCluster(
         n_workers=2,
         threads_per_worker=1,
-        processes=True,
+        processes=False,
+        protocol="tcp",
         dashboard_address=None,
         local_directory=str(tmp_path_factory.mktemp("dask")),
     ) as started:
         yield started
 
 
-def test_two_workers_make_the_same_as_this_machine(cluster, quick, tmp_path):
-    exemplars, told = {"x": texture(), "y": texture(1)}, []
+def test_two_workers_make_the_same_as_this_machine(cluster, quick, tmp_path, cells_here):
+    exemplars, told = {"x": texture()}, []
     methods = {"plain": texto.Gaussian(), "tiles": texto.Gaussian(tileable="x")}
     there = quick(
         exemplars,
@@ -38,8 +39,8 @@ def test_two_workers_make_the_same_as_this_machine(cluster, quick, tmp_path):
         told=lambda cell, number, total: told.append((number, total)),
     )
     here = quick(exemplars, methods, folder=tmp_path / "here")
-    assert told == [(number, 4) for number in range(1, 5)]
-    assert [cell.status for cell in there.cells] == ["done"] * 4
+    assert told == [(1, 2), (2, 2)]
+    assert [cell.status for cell in there.cells] == ["done"] * 2
     assert there.floors == here.floors
     for one, other in zip(there.cells, here.cells, strict=True):
         assert (one.label, one.scores, one.settings) == (other.label, other.scores, other.settings)
@@ -51,10 +52,10 @@ def test_two_workers_make_the_same_as_this_machine(cluster, quick, tmp_path):
 def test_what_runs_is_ended_with_the_comparison(cluster):
     import psutil
 
+    before = set(psutil.Process().children())
+
     def children():
-        return [
-            child for w in cluster.workers.values() for child in psutil.Process(w.pid).children()
-        ]
+        return set(psutil.Process().children()) - before  # workers are threads of this process
 
     job = {"kind": "run", "settings": {}, "seed": 0, "record": {}, "columns": ["autocorrelation"]}
     slow = {**job, "method": "efros-leung", "shape": [400, 400]}

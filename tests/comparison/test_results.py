@@ -6,6 +6,7 @@ import pytest
 
 from texto.comparison.kept import checked, read_json, to_bytes
 from texto.comparison.results import Cell, Entry, Exemplar, Results, score_dict
+from texto.comparison.store import save_cell, saved_cell
 from texto.core.errors import TextoError
 from texto.metrics import Score
 
@@ -113,6 +114,13 @@ def test_a_damaged_cell_is_refused(tmp_path, wrong):
         TextoError, match=rf"cell: has a wrong field: .*\.{next(iter(wrong))}.*--force"
     ):
         read_back({**values, **wrong}, tmp_path / "a")
+
+
+def test_a_cell_without_its_picture_is_not_done(tmp_path):
+    kept = save_cell(tmp_path, Cell("x", "a", 0, "done"), b"a picture")
+    assert saved_cell(tmp_path, "x", "a", 0) == kept
+    (tmp_path / kept.picture).unlink()
+    assert saved_cell(tmp_path, "x", "a", 0) is None
 
 
 @pytest.mark.parametrize("name", ["threads", "seed"])

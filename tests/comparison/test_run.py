@@ -8,14 +8,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import texto
-from texto.comparison import load
+from texto.cli import main
+from texto.comparison import cell as cell_module
+from texto.comparison import load, local, measure
 from texto.comparison.local import shared_out
+from texto.comparison.process import execute
 from texto.core.errors import TextoError
 
 from .conftest import texture
@@ -40,7 +44,7 @@ def third_doing(*what, **changes):
     return {word: cls(does=word, **changes) for word in what}
 
 
-def test_cells_are_what_the_method_makes_and_the_judge_says(pictures, quick):
+def test_cells_are_what_the_method_makes_and_the_judge_says(pictures, quick, cells_here):
     methods = {"plain": texto.Gaussian(), "tiles": texto.Gaussian(tileable="xy")}
     results = quick(pictures, methods, seeds=[5], shape=(24, 40))
     assert {path.name for path in results.folder.iterdir()} >= OUTPUTS
@@ -62,33 +66,45 @@ def test_cells_are_what_the_method_makes_and_the_judge_says(pictures, quick):
         assert grid.width > 3 * 128 and grid.height > 2 * 128
 
 
-def test_what_fails_says_why_and_the_rest_goes_on(third, quick):
-    words = ["raise", "exit", "abort", "kill", "shape", "nan", "absent", "import", "nothing"]
-    results = quick({"x": texture()}, third_doing(*words))
+FAILS = {
+    "raise": ("failed", "RuntimeError: the sky is falling"),
+    "shape": ("failed", r"has shape \(33, 32, 3\)"),
+    "nan": ("failed", "result: has values outside"),
+    "absent": ("unavailable", "its weights are not here"),
+    "import": ("unavailable", "a_package_that_nobody_has"),
+}
+DIES = {
+    "exit": ("failed", "its process ended with code 3"),
+    "abort": ("failed", "its process died of SIGSEGV"),
+    "kill": ("failed", "SIGKILL"),
+}
+
+
+def fail_as_told(results, told):
+    """Whether all but the last cell tell why there is none."""
     cells = by_does(results)
-    told = {
-        "raise": ("failed", "RuntimeError: the sky is falling"),
-        "exit": ("failed", "its process ended with code 3"),
-        "abort": ("failed", "its process died of SIGSEGV"),
-        "kill": ("failed", "SIGKILL"),
-        "shape": ("failed", r"has shape \(33, 32, 3\)"),
-        "nan": ("failed", "result: has values outside"),
-        "absent": ("unavailable", "its weights are not here"),
-        "import": ("unavailable", "a_package_that_nobody_has"),
-    }
     assert set(cells) == {*told, "nothing"}
     for word, (status, reason) in told.items():
         assert cells[word].status == status, word
         assert cells[word].picture is None and "\n" not in cells[word].reason
         assert re.search(reason, cells[word].reason), cells[word].reason
     assert cells["nothing"].status == "done" and cells["nothing"].versions["third"] == "2.5"
+    return True
+
+
+def test_what_fails_says_why_and_the_rest_goes_on(third, quick, cells_here):
+    results = quick({"x": texture()}, third_doing(*FAILS, "nothing"))
+    assert fail_as_told(results, FAILS)
     assert (results.folder / "report.html").read_bytes().count(b"the sky is falling")
+
+
+def test_what_dies_takes_nothing_along(third, quick):
+    assert fail_as_told(quick({"x": texture()}, third_doing(*DIES, "nothing")), DIES)
 
 
 def test_memory_and_times_are_the_runs_own(third, quick):
     methods = {
         **third_doing("nothing"),
-        **third_doing("late import", amount=3.0),
         **third_doing("sleep", amount=0.3),
         **third_doing("memory", amount=300),
     }
@@ -98,16 +114,37 @@ def test_memory_and_times_are_the_runs_own(third, quick):
         assert (250e6 < extra < 400e6) if name == "memory" else abs(extra) < 50e6, (name, extra)
     assert 20e6 < cells["nothing"].peak_bytes < 300e6
     assert cells["sleep"].fit_s >= 0.3
-    assert cells["late import"].fit_s < cells["late import"].settings["amount"]  # of the import
 
 
-def test_a_run_that_takes_too_long_is_ended(third, quick):
-    cells = by_does(quick({"x": texture()}, third_doing("sleep", amount=600), timeout=2.0))
-    assert cells["sleep"].reason == "took longer than the 2 s of --timeout"
+def test_imports_are_not_part_of_a_runs_time(third, quick, cells_here, monkeypatch):
+    """By a clock that goes on in the import only."""
+    clock = SimpleNamespace(now=0.0)
+    clock.perf_counter = lambda: clock.now
+    monkeypatch.setitem(sys.modules, "clock_of_a_test", clock)
+    for module in (cell_module, measure):
+        monkeypatch.setattr(module, "time", clock)
+    (cell,) = quick({"x": texture()}, third_doing("late import")).cells
+    assert clock.now == 3 and cell.status == "done" and cell.fit_s == 0
 
 
-def test_failed_cells_are_tried_again(third, quick, monkeypatch):
+def test_a_run_that_takes_too_long_is_ended(third):
+    """One that never ends by itself, however short the time that it is given."""
+    job = {"kind": "run", "method": "third", "settings": {"does": "for ever"}, "seed": 0}
+    job |= {"record": {}, "columns": [], "shape": [8, 8], "timeout": 0.01}
+    assert execute(job, texture()).failure == "took longer than the 0.01 s of --timeout"
+
+
+def test_the_timeout_is_every_jobs(quick, cells_here, monkeypatch):
+    seen, here = [], local.execute
+    monkeypatch.setattr(local, "execute", lambda job, *rest: seen.append(job) or here(job, *rest))
+    quick({"x": texture()}, ["gaussian"], timeout=7.5)
+    given = {job["kind"]: job.get("timeout") for job in seen}
+    assert given["run"] == given["floor"] == 7.5
+
+
+def test_failed_cells_are_tried_again(third, quick, cells_here, monkeypatch):
     told = []
+    monkeypatch.delitem(sys.modules, "third_methods", raising=False)
     methods = ["third", "gaussian"]
     (third / "third_methods.py").rename(third / "hidden.py")
     first = quick({"x": texture()}, methods, jobs=1, told=lambda *cell: told.append(cell))
@@ -143,7 +180,7 @@ def test_processors_are_shared_out(processors, jobs, shares):
         ({"columns": ["copied"], "deterministic": True}, "score columns.*, --deterministic"),
     ],
 )
-def test_another_comparison_in_the_folder_is_refused(quick, finished, changes, told):
+def test_another_comparison_in_the_folder_is_refused(quick, finished, cells_here, changes, told):
     before = snapshot(finished)
     given = {"exemplars": {"x": texture()}, "methods": ["gaussian"], **changes}
     with pytest.raises(TextoError, match=f"another comparison: .*{told}"):
@@ -160,7 +197,7 @@ def finished(tmp_path_factory):
     return folder
 
 
-def test_force_starts_anew(quick):
+def test_force_starts_anew(quick, cells_here):
     first = quick({"x": texture()}, ["gaussian"], seeds=[0])
     second = quick({"x": texture(1)}, ["gaussian"], seeds=[1], force=True)
     left = {path.name for path in first.folder.glob("runs/x/*")}
@@ -246,14 +283,16 @@ def started(third, pictures, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, sys.path)))
     children = []
 
+    def arguments(folder):
+        words = ["compare", str(pictures[0]), "-m", "gaussian,third", "--set", "third.does=wait"]
+        return [*words, "--seeds", "2", "--columns", "autocorrelation", "-o", str(folder)]
+
     def start(folder):
-        arguments = ["-m", "gaussian,third", "--set", "third.does=wait", "--seeds", "2"]
-        arguments += ["--columns", "autocorrelation", "-o", str(folder)]
-        command = [sys.executable, "-c", PROGRAM, "compare", str(pictures[0]), *arguments]
+        command = [sys.executable, "-c", PROGRAM, *arguments(folder)]
         children.append(subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE))
         return children[-1]
 
-    start.wait = wait
+    start.wait, start.arguments = wait, arguments
     yield start
     for child in children:
         child.kill()
@@ -298,17 +337,15 @@ def test_an_interrupted_comparison_says_how_to_continue(started, tmp_path):
     assert set(os.listdir(tmp_path / "out")) >= OUTPUTS
 
 
-def test_continuing_computes_the_rest_only(started, tmp_path):
+def test_continuing_computes_the_rest_only(started, tmp_path, cells_here, capsys):
     folder = tmp_path / "out"
     interrupted(started, folder, signal.SIGKILL)
     before = {path: path.stat().st_mtime_ns for path in folder.glob("runs/*/*")}
     (started.wait / "go").touch()
-    again = started(folder)
-    out, err = again.communicate(timeout=300)
-    assert again.returncode == 0, err
-    told = [line.split()[1] for line in err.decode().splitlines()]
+    assert main(started.arguments(folder)) == 0
+    out, err = capsys.readouterr()
+    told = [line.split()[1] for line in err.splitlines()]
     assert told == ["2/4", "3/4", "4/4"] and len(out.splitlines()) == 3
     assert before == {path: path.stat().st_mtime_ns for path in before}
-    whole = started(tmp_path / "whole")
-    whole.communicate(timeout=300)
-    assert whole.returncode == 0 and same_but_for_times(folder, tmp_path / "whole")
+    assert main([*started.arguments(tmp_path / "whole"), "-q"]) == 0
+    assert same_but_for_times(folder, tmp_path / "whole", drop=("versions",))

@@ -20,10 +20,10 @@ QUICK = {
     "patch-assignment": {"n_iter": 2, "n_exact": 100},
     "textogmm": {
         **{"patch_size": 6, "n_components": 3, "n_patches": 600, "n_iter": 2, "n_iter_em": 5},
-        **{"n_iter_sliced": 1, "n_dims": 12, "stride": 3},
+        **{"n_iter_sliced": 0, "n_dims": 12, "stride": 3},
     },
 }
-BARE = {"finish": "none", "n_iter_sliced": 0}  # the sliced steps draw more for more channels
+BARE = {"finish": "none"}  # the sliced steps draw more for more channels
 FUNCTIONS = {
     "negative": lambda image: 1 - image,
     "channels": lambda image: image[:, :, [2, 0, 1]],
@@ -70,18 +70,21 @@ def test_a_function_of_a_map_stays_that_function(name, function, exemplar):
     f = FUNCTIONS[function]
     settings = {"finish": "sliced"} if "finish" in settings_of(texto.method(name)) else {}
     picture, maps = texto.stack([exemplar, f(exemplar)])
-    made, other = maps.synthesize(quick(name, **settings).fit(picture, rng=0), (40, 46), rng=1)
+    made, other = maps.synthesize(quick(name, **settings).fit(picture, rng=0), (30, 34), rng=1)
     inside = ((made > 0) & (made < 1)).all(axis=2)
     assert inside.mean() > 0.9
     assert np.abs(f(made) - other)[inside].max() < 1e-4
 
 
-@pytest.mark.parametrize("weights", [(1, 0.25), (1, 0), (0, 1)])
-@pytest.mark.parametrize("name", ["gaussian", "textogmm", "kwatra"])
+@pytest.mark.parametrize(
+    "name, weights",
+    [(name, (1, 0.25)) for name in ("gaussian", "textogmm", "kwatra")]
+    + [("textogmm", (1, 0)), ("textogmm", (0, 1))],
+)
 def test_it_does_so_with_any_weights(name, weights, exemplar):
     settings = {"finish": "sliced"} if name != "gaussian" else {}
     picture, maps = texto.stack([exemplar, 1 - exemplar], weights=weights)
-    made, other = maps.synthesize(quick(name, **settings).fit(picture, rng=0), (40, 46), rng=1)
+    made, other = maps.synthesize(quick(name, **settings).fit(picture, rng=0), (30, 34), rng=1)
     inside = ((made > 0) & (made < 1)).all(axis=2)
     assert np.abs(1 - made - other)[inside].max() < 1e-4
 

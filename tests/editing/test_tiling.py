@@ -38,7 +38,12 @@ def _methods():
 
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* runs on random weights")
-every_method = pytest.mark.parametrize("method", [pytest.param(None, id="strips"), *_methods()])
+STRIPS = pytest.param(None, id="strips")
+every_method = pytest.mark.parametrize("method", [STRIPS, *_methods()])
+# Those that tell what tiling does from what a method does: that, the contract holds.
+a_few_methods = pytest.mark.parametrize(
+    "method", [STRIPS, *(each for each in _methods() if each.id in ("gaussian", "gotex-vgg"))]
+)
 
 
 class Painter:
@@ -79,14 +84,15 @@ def test_the_seam_goes_and_the_rest_stays(method, ramp):
     assert same[~bands(ramp.shape)].all() and same.mean() >= 0.5
     for axis in "xy":
         assert seam(ramp, axis) > 5 and seam(result, axis) < 0.4 * seam(ramp, axis)
-    assert np.array_equal(tile(ramp, method, rng=3), result)
-    assert not np.array_equal(tile(ramp, method, rng=4), result)
+    if method is None or method == texto.Gaussian():
+        assert np.array_equal(tile(ramp, method, rng=3), result)
+        assert not np.array_equal(tile(ramp, method, rng=4), result)
     assert {step.stage for step in steps} == {"tile"}
     counts = [step.iteration for step in steps]
     assert counts == sorted(set(counts)) and counts[-1] == steps[0].total == steps[-1].total
 
 
-@every_method
+@a_few_methods
 @pytest.mark.parametrize("axis, other", ["xy", "yx"])
 def test_one_axis_leaves_the_other_alone(method, ramp, axis, other):
     result = tile(ramp, method, axis=axis, rng=0)
@@ -97,7 +103,7 @@ def test_one_axis_leaves_the_other_alone(method, ramp, axis, other):
     assert seam(result, other) > 0.6 * seam(ramp, other)
 
 
-@every_method
+@a_few_methods
 @pytest.mark.parametrize("shape", [(36, 41), (41, 36, 1), (36, 40, 5)])
 def test_any_channels(method, shape):
     takes = getattr(method, "takes_channels", None)
@@ -151,6 +157,19 @@ def test_strips_of_a_line(axis, shape):
     result = tile(image, axis=axis, rng=0)
     outside = ~bands(shape, axis)
     assert np.array_equal(result[outside], image[outside])
+
+
+def test_the_second_seam_knows_that_the_first_is_closed(ramp, monkeypatch):
+    module, told = sys.modules["texto.editing.tiling.seamless"], []
+    cover = module.cover
+
+    def watched(*given, periodic):
+        told.append(periodic)
+        return cover(*given, periodic=periodic)
+
+    monkeypatch.setattr(module, "cover", watched)
+    tile(ramp, rng=0)
+    assert told == [False, True]
 
 
 def test_seeds_give_other_strips_and_no_effort_is_endless(ramp, monkeypatch):

@@ -23,7 +23,7 @@ def as_before(method):
 @pytest.fixture(scope="module", params=LEVELS)
 def method(request):
     cls = registry.method_class(request.param)
-    return as_before(cls(**cls.quick))
+    return as_before(cls(**cls.quick, finish="none"))
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_none_means_automatic_where_help_tells_a_number(name):
 
 def test_a_mix_of_other_sizes_holds_the_number_that_it_uses(method, models, tmp_path):
     expected = LEVELS[registry.name_of(method)](model.method.n_levels for model in models)
-    for asked in (method, models[0].method, models[1].method):
+    for asked in (models[0].method, models[1].method):
         mixed = asked.mix(models, [0.5, 0.5])
         assert mixed.method.n_levels == expected
         assert mixed.method.adapted(mixed.exemplar) == mixed.method

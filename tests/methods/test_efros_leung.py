@@ -298,3 +298,16 @@ def test_a_long_estimate_is_told_before_anything_is_done():
     with warnings.catch_warnings(), pytest.raises(Begun):
         warnings.simplefilter("error")
         model.synthesize((128, 128), rng=1, progress=stop)
+
+
+@pytest.mark.parametrize("tileable", ["x", "y"])
+def test_the_axis_that_shall_repeat_closes_and_the_other_does_not(exemplar, tileable):
+    method = EfrosLeung(patch_size=5, n_patches=500, tileable=tileable)
+    model, seams = method.fit(exemplar[:48, :56]), {}
+    made = [model.synthesize((24, 26), rng=seed) for seed in range(4)]
+    for axis, name in enumerate("yx"):
+        border = np.mean([np.abs(p.take(0, axis) - p.take(-1, axis)).mean() for p in made])
+        seams[name] = border / np.mean([np.abs(np.diff(p, axis=axis)).mean() for p in made])
+    closed = seams.pop(tileable)
+    (open_one,) = seams.values()
+    assert closed < 1.7 < 2 < open_one  # about 1.2 and 2.7

@@ -17,13 +17,14 @@ QUICK = {
     "textogmm": {
         "patch_size": 6,
         "n_components": 3,
-        "n_patches": 1000,
+        "n_patches": 600,
         "n_iter": 2,
         "n_iter_em": 5,
-        "n_iter_sliced": 2,
+        "n_iter_sliced": 0,
         "n_dims": 16,
+        "stride": 2,
     },
-    "patch-ot": {"n_iter": 12, "n_iter_dual": 5, "n_queries": 1000},
+    "patch-ot": {"n_iter": 8, "n_iter_dual": 4, "n_queries": 600, "n_patches": 1000},
 }
 METHODS = {name: texto.method(name, device="cpu", **more) for name, more in QUICK.items()}
 
@@ -63,13 +64,13 @@ def method(request):
 
 
 def test_the_guide_is_followed_by_its_weight(method):
-    exemplar, guide = leaves(96), portrait(64, 80)
-    plain = method.fit(exemplar, rng=0).synthesize((64, 80), rng=1)
+    exemplar, guide = EXEMPLAR, portrait(56, 70)
+    plain = method.fit(exemplar, rng=0).synthesize((56, 70), rng=1)
     result = method.guide(exemplar, guide, rng=1)
     started = method.guide(exemplar, guide, weight=0, rng=1)
     assert likeness(result, guide) > 0.8 > 0.5 > abs(likeness(plain, guide))
     assert likeness(started, guide) < likeness(result, guide) - 0.05
-    assert result.shape == (64, 80, 3) and result.dtype == np.float32
+    assert result.shape == (56, 70, 3) and result.dtype == np.float32
     assert result.min() >= 0 and result.max() <= 1
     scores = [texto.metrics.patch_ot(each, exemplar, n_patches=500) for each in (result, plain)]
     assert scores[0] < 1.7 * scores[1]
@@ -87,9 +88,10 @@ def test_the_exemplar_as_its_own_guide_comes_back(method):
 
 def test_seeds(method):
     one, same, other = (
-        method.guide(EXEMPLAR, GUIDE, (40, 41), weight=0.1, rng=seed) for seed in (1, 1, 2)
+        method.guide(EXEMPLAR[:48, :48], GUIDE, (24, 25), weight=0.1, rng=seed)
+        for seed in (1, 1, 2)
     )
-    assert one.shape == (40, 41, 3)
+    assert one.shape == (24, 25, 3)
     assert np.array_equal(one, same) and not np.array_equal(one, other)
 
 

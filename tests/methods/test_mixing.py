@@ -24,7 +24,7 @@ QUICK = {
         n_patches=500,
         n_iter=2,
         n_iter_em=5,
-        n_iter_sliced=2,
+        n_iter_sliced=0,
         n_dims=12,
         stride=3,
         finish="none",
@@ -33,15 +33,15 @@ QUICK = {
     "patch-ot": texto.PatchOT(n_iter=2, n_iter_dual=2, n_patches=300, n_queries=300, device="cpu"),
 }
 GOOD = {
-    "textogmm": dataclasses.replace(QUICK["textogmm"], finish="sliced"),
+    "textogmm": dataclasses.replace(QUICK["textogmm"], n_iter_sliced=2, finish="sliced"),
     "patch-ot": texto.PatchOT(
         n_iter=12, n_iter_dual=6, n_patches=1000, n_queries=700, n_levels=3, device="cpu"
     ),
 }
 OPTIONS = [  # together, as many at once as there are methods to make of them
     ("textogmm", {"map": "random", "covariance": "diag"}),
-    ("textogmm", {"map": "identity", "n_iter_sliced": 0, "finish": "sliced"}),
-    ("textogmm", {"n_levels": 1, "search_all": True}),
+    ("textogmm", {"map": "identity", "finish": "sliced"}),
+    ("textogmm", {"n_levels": 1, "search_all": True, "n_iter_sliced": 1, "n_iter": 1}),
     ("patch-ot", {"start": "noise", "n_iter_dual": 0, "n_patches": None}),
     ("patch-ot", {"n_levels": 1, "tileable": "xy", "finish": "sliced"}),
     ("patch-ot", {"tileable": "x", "patch_size": 5, "kept_variance": 0.5}),
@@ -182,7 +182,7 @@ def test_a_tile_has_no_seam(name, models):
     pure = dataclasses.replace(tiled, n_levels=models[0].method.n_levels)
     assert name == "patch-ot" or tiled.mix(models, [1, 0]).method == pure
     mixed = tiled.mix(models, [0.5, 0.5])
-    made = [mixed.synthesize((48, 48), rng=seed) for seed in range(2)]
+    made = [mixed.synthesize((40, 40), rng=seed) for seed in range(2)]
     for axis in (0, 1):
         seams = [np.abs(p.take(0, axis) - p.take(-1, axis)).mean() for p in made]
         lines = [np.abs(np.diff(p, axis=axis)).mean(axis=(1 - axis, 2)).max() for p in made]
@@ -205,7 +205,7 @@ def test_every_option_mixes_and_restores(kind, options):
 
 @pytest.mark.parametrize("channels", [1, 5])
 def test_any_channels_and_any_sizes(name, channels):
-    pictures = stripes(60, 40, channels), dots(33, 40, channels), 1 - dots(36, 36, channels)
+    pictures = stripes(44, 30, channels), dots(23, 30, channels), 1 - dots(26, 26, channels)
     models = [QUICK[name].fit(picture, rng=0) for picture in pictures]
     mixed = QUICK[name].mix(models, [0.2, 0.3, 0.5])
     assert_picture(mixed.synthesize((40, 31), rng=1), (40, 31, channels))
@@ -265,11 +265,11 @@ def test_a_ramp_goes_from_one_texture_to_the_other(name, models):
 
 
 @pytest.mark.parametrize("number", [0, 1])
-def test_a_black_or_white_map_is_one_texture(name, models, number):
-    picture = GOOD[name].mix_along(models, np.full((3, 5), float(number)), (64, 64), rng=1)
-    pure = models[number].synthesize((64, 64), rng=1)
-    exemplar = models[number].exemplar
-    assert score(picture, exemplar) < 1.3 * score(pure, exemplar)
+def test_a_black_or_white_map_is_one_texture(name, quick, number):
+    picture = QUICK[name].mix_along(quick, np.full((3, 5), float(number)), (48, 48), rng=1)
+    pure = quick[number].synthesize((48, 48), rng=1)
+    exemplar = quick[number].exemplar
+    assert score(picture, exemplar, 200) < 1.3 * score(pure, exemplar, 200)
 
 
 @pytest.mark.parametrize(

@@ -97,10 +97,10 @@ def test_value_and_gradient_agree_with_finite_differences(target):
 
 def test_ascent_approaches_the_exact_transport_cost():
     rng = np.random.default_rng(0)
-    picture, target = (rng.random((20, 20, 1)).astype(np.float32) ** p for p in (1, 2))
+    picture, target = (rng.random((16, 16, 1)).astype(np.float32) ** p for p in (1, 2))
     level = energy(target, rate=0.3)
     start, _ = level.gradient(picture, rng, ascend=False)
-    for _ in range(300):
+    for _ in range(150):
         level.ascend(picture, rng)
     value, _ = level.gradient(picture, rng, ascend=False)
     cost = distances(picture, target)
@@ -117,12 +117,12 @@ def test_masses_of_the_cells_become_equal(picture, target):
 
     level, rng = energy(target), np.random.default_rng(0)
     before = spread(level)
-    for _ in range(100):
+    for _ in range(40):
         level.ascend(picture, rng)
     assert spread(level) < 0.6 * before
 
 
-@pytest.mark.parametrize("n_queries", [1, 30, 100])
+@pytest.mark.parametrize("n_queries", [1, 30])
 def test_subsets_are_unbiased(picture, target, n_queries):
     whole = energy(target)
     value, slope = whole.gradient(picture, np.random.default_rng(0), ascend=False)

@@ -23,15 +23,15 @@ def test_it_transports_patches(exemplar):
     noise = np.random.default_rng(0).random((64, 72, 3), dtype=np.float32)
     shuffled = np.random.default_rng(0).permutation(exemplar.reshape(-1, 3)).reshape(64, 72, 3)
     result, _ = run(QUICK, exemplar, (64, 72))
-    scores = [patch_ot(picture, exemplar) for picture in (result, shuffled, noise)]
+    scores = [patch_ot(each, exemplar, n_patches=500) for each in (result, shuffled, noise)]
     assert scores[0] < 0.5 * scores[1] < 0.5 * scores[2]
 
 
 def test_from_noise_the_loss_falls(exemplar):
-    method = dataclasses.replace(QUICK, start="noise", n_iter=60, learning_rate=0.03, n_levels=3)
+    method = dataclasses.replace(QUICK, start="noise", n_iter=40, learning_rate=0.04, n_levels=3)
     _, steps = run(method, exemplar)
     losses = np.array([step.loss for step in steps])
-    assert len(losses) == 60 and {step.level for step in steps} == {0}
+    assert len(losses) == 40 and {step.level for step in steps} == {0}
     assert losses[-5:].mean() < 0.3 * losses[:5].mean()
 
 
@@ -51,17 +51,18 @@ def test_from_coarse_to_fine_in_stages(exemplar):
 
 
 def test_potentials_keep_the_masses(exemplar):
-    with_psi, _ = run(QUICK, exemplar, (64, 72))
-    without, _ = run(dataclasses.replace(QUICK, n_iter_dual=0), exemplar, (64, 72))
-    assert patch_ot(with_psi, exemplar) < patch_ot(without, exemplar)
+    with_psi, _ = run(QUICK, exemplar)
+    without, _ = run(dataclasses.replace(QUICK, n_iter_dual=0), exemplar)
+    costs = [patch_ot(each, exemplar, n_patches=600) for each in (with_psi, without)]
+    assert costs[0] < costs[1]
 
 
 def test_it_stops_when_the_loss_does(exemplar):
-    patient = dataclasses.replace(QUICK, n_iter=100, tolerance=0.0, n_levels=1)
+    patient = dataclasses.replace(QUICK, n_iter=50, tolerance=0.0, n_levels=1)
     easy = dataclasses.replace(patient, tolerance=0.5)
-    assert len(run(patient, exemplar)[1]) == 100
+    assert len(run(patient, exemplar)[1]) == 50
     steps = run(easy, exemplar)[1]
-    assert 2 * WINDOW <= len(steps) < 100
+    assert 2 * WINDOW <= len(steps) < 50
     assert steps[-1].iteration == steps[-1].total
 
 

@@ -20,7 +20,7 @@ QUICK = {
     "n_patches": 600,
     "n_iter": 2,
     "n_iter_em": 5,
-    "n_iter_sliced": 1,
+    "n_iter_sliced": 0,
     "n_dims": 12,
     "stride": 3,
     "finish": "none",
@@ -29,14 +29,11 @@ QUICK = {
 OPTIONS = [  # together, as many at once as go together
     PUBLISHED | {"map": "random"},
     {"map": "identity", "recomposition": "gaussian"},
-    {"covariance": "diag", "finish": "sliced"},
-    {"covariance": "diag", "map": "random", "recomposition": "robust"},
-    {"search_all": True, "n_dims": None, "kept_variance": 1.0},
-    {"n_dims": 1, "n_levels": 1},
-    {"n_levels": 3, "n_components": 1},
-    {"n_components": 40, "n_patches": 50, "stride": 6},
+    {"covariance": "diag", "finish": "sliced", "n_iter_sliced": 1},
+    {"covariance": "diag", "map": "random", "recomposition": "robust", "n_dims": 1, "n_levels": 1},
+    {"search_all": True, "n_dims": None, "kept_variance": 1.0, "n_levels": 3, "n_components": 1},
+    {"n_components": 40, "n_patches": 50, "patch_size": 7, "stride": 1},
     {"patch_size": 2, "stride": None},
-    {"patch_size": 7, "stride": 1},
 ]
 
 
@@ -69,10 +66,10 @@ def test_every_option_makes_a_picture_and_a_file_that_makes_it_again(options, ex
 
 
 def test_the_defaults_and_the_published_form(exemplar):
-    found = TextoGMM(device="cpu").fit(exemplar[:40, :40], rng=0)
+    found = TextoGMM(device="cpu").fit(exemplar[:24, :24], rng=0)
     assert len(found.levels) == 1 and len(found.levels[0].plans) == TextoGMM().n_iter
-    assert_picture(found.synthesize((40, 45), rng=1), (40, 45, 3))
-    published = TextoGMM(**PUBLISHED, device="cpu").fit(exemplar, rng=0)
+    assert_picture(found.synthesize((20, 25), rng=1), (20, 25, 3))
+    published = TextoGMM(**PUBLISHED, n_iter_em=2, device="cpu").fit(exemplar, rng=0)
     assert [len(level.plans) for level in published.levels] == [1] * len(published.levels)
     for level, picture in zip(published.levels, (exemplar, halve(exemplar)), strict=False):
         windows = (picture.shape[0] - 7) * (picture.shape[1] - 7)
@@ -144,7 +141,7 @@ def test_odd_periodic_sizes_have_no_seam(exemplar, finish):
     """Halving rounds up; the line too many must not be cut out of the wrapped picture."""
     model = quick(stride=1, tileable="xy", finish=finish).fit(exemplar, rng=0)
     ratios = []
-    for shape, seed in (((49, 53), 1), ((53, 49), 2), ((45, 49), 3)):
+    for shape, seed in (((41, 45), 1), ((45, 41), 2)):
         result = model.synthesize(shape, rng=seed)
         for axis in (0, 1):
             inside = np.abs(np.diff(result, axis=axis)).mean()
@@ -380,13 +377,13 @@ def test_a_component_that_the_plan_leaves_out_is_refused_or_harmless(model, weig
 
 
 def test_transport_brings_the_patches_closer_than_the_nearest_neighbour_alone(pytestconfig):
-    picture = halve(texto.read_image(pytestconfig.rootpath / "data" / "pebbles.png"))[:96, :96]
+    picture = halve(texto.read_image(pytestconfig.rootpath / "data" / "pebbles.png"))[:80, :80]
     scores = []
     for how in ("barycentric", "identity"):
         method = TextoGMM(**PUBLISHED, map=how, n_patches=2000, n_components=5, device="cpu")
         model = method.fit(picture, rng=0)
-        results = [model.synthesize((96, 96), rng=seed) for seed in (1, 2)]
-        scores.append(np.mean([patch_ot(result, picture, n_patches=1000) for result in results]))
+        result = model.synthesize((80, 80), rng=1)
+        scores.append(patch_ot(result, picture, n_patches=500))
     assert scores[0] < 0.9 * scores[1]
 
 

@@ -213,6 +213,19 @@ def test_small_exemplars_have_no_floor_where_their_halves_are_too_small(exemplar
     assert judge.scores(exemplar[:64, :64])["patch_ot_8"].value > 0
 
 
+def test_halves_of_odd_exemplars_leave_out_the_middle_line():
+    picture = np.random.default_rng(0).random((7, 9, 3), dtype=np.float32)
+    seen = []
+
+    def prepare(one):
+        return lambda other, rng, n_draws: seen.append((one, other)) or np.zeros(1)
+
+    Judge(picture, [Column("pair", "help", prepare)]).floor()
+    sides, ends = (picture[:, :4], picture[:, 5:]), (picture[:3], picture[4:])
+    for pair, wanted in zip(seen, (sides, sides[::-1], ends, ends[::-1]), strict=True):
+        assert all(np.array_equal(*each) for each in zip(pair, wanted, strict=True))
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (7, 7)])
 def test_tiny_pictures_get_reasons_only(shape):
     judge = Judge(np.full((*shape, 3), 0.5, np.float32), OURS)

@@ -132,7 +132,7 @@ def test_grey_pictures_may_lack_the_last_axis(score):
 
 
 @pytest.mark.parametrize("score", SCORES)
-@pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("value", [0.0, 0.5])
 def test_constant_pictures_have_finite_scores(score, value):
     image = np.full((96, 96, 3), value, np.float32)
     assert np.isfinite(quick(score, image, noise((96, 96))))
@@ -206,7 +206,7 @@ def test_draws_follow_one_another():
 def test_the_sliced_distance_of_a_brighter_picture_is_the_square_of_the_step(channels):
     a = 0.5 * noise((48, 40), channels)
     b = a + np.float32(0.2)
-    found = sliced_w(b, a, n_directions=4096, n_draws=4)  # all patches are drawn
+    found = sliced_w(b, a, n_directions=2048, n_draws=2)  # all patches are drawn
     assert found == pytest.approx(16 * channels * 0.2**2, rel=0.05)
     assert sliced_w(a, a) == pytest.approx(0, abs=1e-9)
 
@@ -270,13 +270,13 @@ def test_what_repeats_itself_returns():
 def test_the_pruned_search_is_exact(kind, wood, bricks):
     from texto.metrics.pruned_search import PrunedSearch
 
-    patches = extract_at(wood[:60], all_corners((60, 256), 8), 8)
+    patches = extract_at(wood[:60, :96], all_corners((60, 96), 8), 8)
     picture = {
-        "same": wood[100:120, :40],
-        "other": bricks[:30, :40],
-        "noise": noise((24, 24)),
+        "same": wood[100:116, :30],
+        "other": bricks[:20, :30],
+        "noise": noise((20, 20)),
         "flat": np.full((12, 12, 3), 0.5, np.float32),
-        "crop": wood[20:50, 30:70],
+        "crop": wood[20:40, 30:60],
     }[kind]
     queries = extract_at(picture, all_corners(picture.shape, 8), 8)
     search = PrunedSearch(patches)

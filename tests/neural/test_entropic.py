@@ -106,12 +106,12 @@ def test_of_gaussian_data_the_variance_less_half_lambda_is_left(entropic):
 @pytest.mark.parametrize("entropic", [0.002])
 def test_training_lowers_the_exact_cost(entropic):
     options = {**SMALL, "width": 32, "n_noise": 2, "batch_size": 80, "learning_rate": 0.01}
-    method = EntropicGenerator(entropic=entropic, n_iter=100, n_iter_dual=5, **options)
+    method = EntropicGenerator(entropic=entropic, n_iter=80, n_iter_dual=5, **options)
     task = method.task(CIRCLE, rng=np.random.default_rng(0))
     before = exact_cost(task.sample(200, rng=5), CIRCLE)
-    losses = train(task, 100, run={})
+    losses = train(task, 80, run={})
     after = exact_cost(task.sample(200, rng=5), CIRCLE)
-    assert losses.shape == (100,)
+    assert losses.shape == (80,)
     assert after < 0.6 * before
 
 

@@ -133,7 +133,7 @@ def test_any_window_is_a_part_of_the_infinite_picture(network, periods):
 
 
 @pytest.mark.parametrize("periodic", [(False, False), (True, True)])
-@pytest.mark.parametrize("shape", [(70, 93), (64, 128)])
+@pytest.mark.parametrize("shape", [(45, 61)])
 def test_tiles_change_nothing(network, shape, periodic):
     whole = paint(network, shape, rng=4, periodic=periodic, tile=1000)
     for tile in (1, 16, 40):

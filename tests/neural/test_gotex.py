@@ -152,22 +152,10 @@ def test_target_features_have_norm_one(picture, vgg_file):
         assert norm == pytest.approx(1, rel=1e-3), layer
 
 
-def test_one_inception_pass_a_step(picture, inception_file, monkeypatch):
-    calls, forward = [], InceptionV3Features.__call__
-
-    def counting(self, pictures):
-        calls.append(pictures.requires_grad)
-        return forward(self, pictures)
-
-    monkeypatch.setattr(InceptionV3Features, "__call__", counting)
-    settings = {"weights": str(inception_file), "start": "noise", "n_iter": 3, "n_iter_dual": 4}
-    made("gotex-mix-iv3", picture[:80, :80], **settings)
-    assert calls.count(True) == 3 and calls.count(False) <= 2  # the exemplar's, of two sizes
-
-
 def test_the_published_norms_are_those_of_other_layers(picture, inception_file):
     names = ("Conv2d_4a_3x3", "Mixed_5d", "Mixed_6e", "Mixed_7c")
     method = texto.method("gotex-mix-iv3", weights=str(inception_file), as_published=True)
+    picture = picture[:80, :80]
     _, (weight, term) = method.loss(work(picture)).terms
     assert weight == 0.05
     raw = InceptionV3Features(names, weights=str(inception_file), device="cpu")
@@ -209,7 +197,7 @@ def test_published_forms_run(name, picture, vgg_file):
 
 def test_patches_come_near_the_exemplars(picture):
     small, history = picture[:48, :48], History()
-    found = made("gotex-patch", small, (48, 48), progress=history, n_iter=15, n_queries=1500)
+    found = made("gotex-patch", small, (48, 48), progress=history, n_iter=10, n_queries=1000)
     field = field_like(small, (48, 48), np.random.default_rng(1), periodic=(True, True))
     assert len(history.steps) > 20
     assert metrics.patch_ot(small, found) < 0.7 * metrics.patch_ot(small, field.clip(0, 1))
@@ -358,7 +346,7 @@ def test_weights_as_an_option_are_for_networks_only(picture, tmp_path, capsys):
 
 def test_a_mix_lies_between_and_is_the_sum_of_losses(picture):
     dark, light = 0.3 * picture[:40, :40], 0.6 + 0.3 * picture[:40, 40:88]
-    method = texto.method("gotex-patch", n_queries=400, **QUICK | {"n_iter": 8})
+    method = texto.method("gotex-patch", n_queries=400, n_levels=2, **QUICK | {"n_iter": 6})
     models = [method.fit(each, rng=0) for each in (dark, light)]
     means = [
         float(method.mix(models, [1 - share, share]).synthesize((32, 32), rng=1).mean())

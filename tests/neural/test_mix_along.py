@@ -40,7 +40,7 @@ def test_a_ramp_goes_from_one_texture_to_the_other(name, models):
     method = METHOD
     if name != "gotex-patch":
         filters = {"weights": "random", "layers": "random5"}
-        method = texto.method(name, n_iter=5, n_first_dual=3, device="cpu", **filters)
+        method = texto.method(name, n_iter=4, n_first_dual=3, device="cpu", **filters)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "(?s).*random.* weights")
         given = [method.fit(model.exemplar, rng=0) for model in models]
@@ -54,19 +54,19 @@ def test_a_ramp_goes_from_one_texture_to_the_other(name, models):
     assert (np.diff(columns) < 0.05).all() and np.diff(columns).min() > -0.45, "there is a jump"
     counts = [step.iteration for step in steps]
     assert counts == sorted(set(counts)) and counts[-1] == steps[0].total
-    if name == "gotex-all":
+    if name == "gotex-patch":
         assert np.array_equal(method.mix_along(given, ramp, (32, 96), rng=1), picture)
 
 
 @pytest.mark.parametrize("value", [1.0])
 def test_a_black_or_white_map_is_one_texture(models, value):
-    picture = METHOD.mix_along(models, np.full((3, 5), value), (30, 33), rng=1)
-    assert np.array_equal(picture, models[int(value)].synthesize((30, 33), rng=1))
+    picture = METHOD.mix_along(models, np.full((3, 5), value), (20, 23), rng=1)
+    assert np.array_equal(picture, models[int(value)].synthesize((20, 23), rng=1))
 
 
 def test_two_of_one_exemplar_are_its_texture(models):
-    picture = METHOD.mix_along([models[0], models[0]], np.eye(4), (30, 33), rng=1)
-    assert np.array_equal(picture, models[0].synthesize((30, 33), rng=1))
+    picture = METHOD.mix_along([models[0], models[0]], np.eye(4), (20, 23), rng=1)
+    assert np.array_equal(picture, models[0].synthesize((20, 23), rng=1))
 
 
 def test_a_tile_follows_a_map_that_repeats(models):

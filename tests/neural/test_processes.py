@@ -19,23 +19,28 @@ ROOT = WORKER.parents[2]
 LAUNCH = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
 
-def launched(*arguments):
+@pytest.fixture(scope="module")
+def launched(tmp_path_factory, picture):
+    """The folder in which two processes worked, and what they wrote on their streams."""
+    folder = tmp_path_factory.mktemp("two")
+    (folder / "made").mkdir()
+    write_image(folder / "made" / "ex.png", picture[:48, :48])
     paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    return subprocess.run(
-        [*LAUNCH, *map(str, arguments)],
+    done = subprocess.run(
+        [*LAUNCH, str(WORKER), str(folder)],
         capture_output=True,
         text=True,
         timeout=300,
         env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
     )
+    assert done.returncode == 0, done.stderr
+    return folder, done
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def found(launched):
     """What the two processes saw, the leading one first."""
-    folder = tmp_path_factory.mktemp("two")
-    done = launched(WORKER, folder)
-    assert done.returncode == 0, done.stderr
+    folder, _ = launched
     return [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in (0, 1)]
 
 
@@ -70,31 +75,17 @@ def test_what_the_leader_has_and_what_does_not_divide(found):
         assert "batch_size is 3, for 2 processes" in each["refusal"].replace(":", "")
 
 
-@pytest.fixture
-def exemplar(tmp_path, picture):
-    path = tmp_path / "ex.png"
-    write_image(path, picture[:48, :48])
-    return path
-
-
-def fit(exemplar, out, *more):
-    sizes = {"n_iter": 4, "n_patches": 60, "n_queries": 60, "width": 2, "n_scales": 2}
-    sizes |= {"batch_size": 2, "n_calibration": 2}
-    settings = [f"--set={name}={value}" for name, value in sizes.items()]
-    names = ["fit", exemplar, "-m", "gotex-patch-net", "-o", out, "--device", "cpu"]
-    return launched("-m", "texto", *names, *settings, *more)
-
-
-def test_the_command_line_writes_and_reports_once(tmp_path, exemplar):
-    done = fit(exemplar, tmp_path / "a.safetensors")
-    assert done.returncode == 0, done.stderr
+def test_the_command_line_joins_and_writes_and_reports_once(launched, found):
+    folder, done = launched
+    assert [each["command"] for each in found] == [(0, ["cpu"])] * 2
     assert done.stdout.count("a.safetensors") == 1
     assert done.stderr.count("texto: seed") == 1  # drawn by the leader, for both
-    kept = {"ex.png", "a.safetensors"}
-    assert {each.name for each in tmp_path.iterdir()} == kept
+    assert {each.name for each in (folder / "made").iterdir()} == {"ex.png", "a.safetensors"}
 
 
-def test_a_method_for_one_process_is_refused(tmp_path, exemplar, monkeypatch, capsys):
+def test_a_method_for_one_process_is_refused(tmp_path, picture, monkeypatch, capsys):
+    exemplar = tmp_path / "ex.png"
+    write_image(exemplar, picture[:48, :48])
     monkeypatch.setenv("WORLD_SIZE", "2")  # as torchrun says it
     out = tmp_path / "a.safetensors"
     assert main(["fit", str(exemplar), "-m", "textogmm", "-o", str(out)]) == 2

@@ -217,11 +217,11 @@ def test_amplitudes_are_what_the_coarser_scales_leave(model, exemplar):
 
 def test_the_reconstruction_comes_near(exemplar):
     """With its weight alone; the adversarial part has none of its own."""
-    settings = {"n_iter": 60, "coarsest": 32, "reconstruction": 1000.0, "learning_rate": 0.003}
+    settings = {"n_iter": 30, "coarsest": 32, "reconstruction": 1000.0, "learning_rate": 0.003}
     method, rng = SinGAN(**{**TINY, **settings}), np.random.default_rng(0)
     task = method.task(exemplar, method.network(exemplar, rng).train(), rng)
     errors, (real,) = [], task._reals
-    for number in range(60):
+    for number in range(30):
         task.step(number)
         with torch.no_grad():
             errors.append((task.reconstruction() - real).square().mean().item())
@@ -259,7 +259,7 @@ def test_scales_of_one_width_hand_their_weights_on(task):
     assert made.modules["critic"] is not critic
 
 
-@pytest.mark.parametrize("stopped_at", [1, 3, 4, 8, 9])
+@pytest.mark.parametrize("stopped_at", [1, 3, 9])
 def test_a_training_goes_on_from_its_checkpoint(task, tmp_path, stopped_at):
     """Within scales, at their ends, and at the end."""
     whole = task()
@@ -352,7 +352,7 @@ def test_it_learns_stripes():
     colours = np.array([[0.9, 0.8, 0.2], [0.1, 0.2, 0.6], [0.7, 0.1, 0.1]], np.float32)
     stripes = colours[(rows + columns) // 4 % 3]
     settings = {"width": 12, "max_width": 12, "factor": 0.5, "coarsest": 12, "device": "cpu"}
-    method = SinGAN(preset="fast", n_iter=60, learning_rate=0.002, **settings)
+    method = SinGAN(preset="fast", n_iter=40, learning_rate=0.002, **settings)
     start = method.network(stripes, np.random.default_rng(0)).eval()
     options = {"rng": np.random.default_rng(1), "progress": silent}
     before = patch_ot(method.paint(start, stripes, (64, 64), **options), stripes)

@@ -371,7 +371,8 @@ def test_a_repeat_on_other_weights_is_told(whole, folder, tmp_path, capsys):
 # -- comparisons --------------------------------------------------------------------------------
 
 
-def test_a_comparison_names_random_weights(cut, folder, capsys):
+@pytest.mark.filterwarnings("ignore::texto.core.errors.TextoWarning")
+def test_a_comparison_names_random_weights(cut, folder, capsys, cells_here):
     sets = {
         "gatys": {"weights": "random", "n_iter": 1, "start": "noise", "device": "cpu"},
         "gotex-vgg": {"weights": cut, "n_iter": 1, "start": "noise", "device": "cpu"}
@@ -380,6 +381,7 @@ def test_a_comparison_names_random_weights(cut, folder, capsys):
     pairs = [f"{name}.{key}={value}" for name, each in sets.items() for key, value in each.items()]
     arguments = [word for pair in pairs for word in ("--set", pair)]
     names = ["-m", "gatys,gotex-vgg,gaussian", "--seeds", "1", "-s", "32", "-q"]
+    names += ["--columns", "autocorrelation", "--jobs", "1"]
     assert main(["compare", "wall.png", *names, *arguments, "-o", "out"]) == 0
     with open(folder / "out" / "scores.csv", newline="") as file:
         rows = {row["label"]: row for row in csv.DictReader(file) if row["kind"] == "result"}

@@ -1,5 +1,6 @@
 """What each of two processes does for `test_processes.py`, under `torchrun`: FOLDER."""
 
+import contextlib
 import sys
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from neural.runtime import processes
 from neural.steps.work import Work
 from neural.training.loop import Keeping, train
 from neural.training.resuming import Checkpoint
-from texto import method
+from texto import cli, method
 from texto.core.errors import TextoError
 from texto.core.processes import rank
 
@@ -72,7 +73,28 @@ def main(folder):
         assert trained(keeping, stop_at=3) is None
         resumed, found["resumed losses"] = trained(keeping)
         found["resumed"] = resumed.state()
+        found["command"] = commanded(folder)
     torch.save(found, Path(folder) / f"{rank()}.pt")
+
+
+def commanded(folder):
+    """The exit code of `texto fit`, and the devices for which it joined the group.
+
+    It is in one already: torch makes no second group of the same processes without races.
+    """
+    devices = []
+
+    @contextlib.contextmanager
+    def joined(device):
+        devices.append(device)
+        yield device
+
+    processes.joined = joined
+    sizes = {"n_iter": 4, "n_patches": 60, "n_queries": 60, "width": 2, "n_scales": 2}
+    sizes |= {"batch_size": 2, "n_calibration": 2}
+    settings = [f"--set={name}={value}" for name, value in sizes.items()]
+    made = ["-m", "gotex-patch-net", "-o", f"{folder}/made/a.safetensors", "--device", "cpu"]
+    return cli.main(["fit", f"{folder}/made/ex.png", *made, *settings]), devices
 
 
 if __name__ == "__main__":

@@ -239,3 +239,13 @@ def test_the_identity_carries_the_finer_picture_up():
     corners = np.array([(row, column) for row in spots.rows for column in spots.columns])
     found = recompose_finer(finer, corners, spots, (20, 23), importance=np.ones(len(spots)))
     assert np.allclose(found, finer[:, :23], atol=2e-6)
+
+
+@pytest.mark.parametrize("size", [(15, 17), (15, 16), (16, 17)])
+def test_round_a_periodic_axis_the_finer_picture_closes(size):
+    torus = source(size)
+    finer = np.pad(torus, ((0, 8), (0, 8), (0, 0)), mode="wrap")
+    spots = grid(tuple(-(-side // 2) for side in size), 4, 2, (True, True))
+    corners = np.array([(row, column) for row in spots.rows for column in spots.columns])
+    found = recompose_finer(finer, corners, spots, size, periodic=(True, True))
+    assert np.allclose(found, torus, atol=2e-6)

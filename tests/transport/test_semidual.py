@@ -35,25 +35,25 @@ def exact(source, target, weights=None):
 
 
 def test_the_value_reaches_the_exact_cost():
-    source, target = clouds()
+    source, target = clouds(200, 200)
     potential = solve_semidual(
-        source, target, rng=np.random.default_rng(0), schedule=Schedule(600, batch=500)
+        source, target, rng=np.random.default_rng(0), schedule=Schedule(600, batch=200)
     )
     cost, _ = exact(source, target)
     value = semidual_value(target, potential, source)
     assert 0.99 * cost <= value <= cost + 1e-6
-    assert semidual_value(target, np.zeros(500), source) < 0.9 * cost, "it was no problem at all"
+    assert semidual_value(target, np.zeros(200), source) < 0.9 * cost, "it was no problem at all"
 
 
 def test_weights_that_differ_are_met():
-    source, target = clouds(n=20_000, m=60)
-    weights = np.random.default_rng(1).dirichlet(np.full(60, 2.0))
+    source, target = clouds(n=10_000, m=30)
+    weights = np.random.default_rng(1).dirichlet(np.full(30, 2.0))
     potential = solve_semidual(
-        source, target, rng=np.random.default_rng(0), weights=weights, schedule=Schedule(600, 2000)
+        source, target, rng=np.random.default_rng(0), weights=weights, schedule=Schedule(400, 1000)
     )
     masses = cell_masses(target, potential, source)
     assert np.abs(masses - weights).sum() < 0.05
-    assert np.abs(cell_masses(target, np.zeros(60), source) - weights).sum() > 0.5
+    assert np.abs(cell_masses(target, np.zeros(30), source) - weights).sum() > 0.5
     part, _ = exact(source[:2000], target, weights)
     assert semidual_value(target, potential, source[:2000], weights=weights) <= part + 1e-6
 
@@ -61,17 +61,17 @@ def test_weights_that_differ_are_met():
 @pytest.mark.parametrize("weighted", [False, True])
 def test_equal_masses_of_a_continuous_law(weighted):
     rng = np.random.default_rng(3)
-    target = clouds(m=80)[1]
-    weights = np.linspace(1, 3, 80) / 160 if weighted else None
+    target = clouds(m=40)[1]
+    weights = np.linspace(1, 3, 40) / 80 if weighted else None
     potential = solve_semidual(
         lambda count: rng.standard_normal((count, 6), dtype=np.float32),
         target,
         rng=rng,
         weights=weights,
-        schedule=Schedule(500, 2000),
+        schedule=Schedule(300, 1000),
     )
-    masses = cell_masses(target, potential, rng.standard_normal((40_000, 6), dtype=np.float32))
-    assert np.abs(masses - (1 / 80 if weights is None else weights)).sum() < 0.07
+    masses = cell_masses(target, potential, rng.standard_normal((20_000, 6), dtype=np.float32))
+    assert np.abs(masses - (1 / 40 if weights is None else weights)).sum() < 0.07
     assert abs(potential.mean()) < 1e-12
 
 
@@ -175,22 +175,23 @@ def _one_more():
 
 
 def test_two_layers_share_the_mass_out():
-    source, target = clouds(n=40_000, m=400)
-    weights = np.linspace(1, 2, 400) / 600
+    source, target = clouds(n=20_000, m=200)
+    weights = np.linspace(1, 2, 200) / 300
     for nu in (None, weights):
         layers, v1, v2 = solve_layers(
-            source, target, rng=np.random.default_rng(0), weights=nu, schedule=Schedule(500, 2000)
+            source, target, rng=np.random.default_rng(0), weights=nu, schedule=Schedule(300, 1000)
         )
         found = layers.visit(source, v1, v2)
-        masses = np.bincount(found, minlength=400) / len(found)
-        expected = 1 / 400 if nu is None else nu
+        masses = np.bincount(found, minlength=200) / len(found)
+        expected = 1 / 200 if nu is None else nu
         assert np.abs(masses - expected).sum() < 0.12
-        unmoved = np.bincount(layers.visit(source, 0 * v1, 0 * v2), minlength=400) / len(found)
+        unmoved = np.bincount(layers.visit(source, 0 * v1, 0 * v2), minlength=200) / len(found)
         assert np.abs(unmoved - expected).sum() > 0.5
         cost = np.square(source - target[found]).sum(axis=1).mean()
-        best = semidual_value(
-            target, solve_semidual(source, target, rng=np.random.default_rng(0)), source
+        flat = solve_semidual(
+            source, target, rng=np.random.default_rng(0), schedule=Schedule(100, 1000)
         )
+        best = semidual_value(target, flat, source)
         assert cost < 1.5 * best
 
 
@@ -241,7 +242,9 @@ def test_the_same_seed_gives_the_same_bytes(solve):
 @pytest.mark.parametrize("target", [np.ones((5, 2)), np.zeros((1, 2))], ids=["equal", "single"])
 def test_degenerate_targets_give_finite_potentials(solve, target):
     source = np.random.default_rng(0).standard_normal((50, 2), dtype=np.float32)
-    found = solve(source, target.astype(np.float32), rng=np.random.default_rng(0))
+    found = solve(
+        source, target.astype(np.float32), rng=np.random.default_rng(0), schedule=Schedule(20)
+    )
     for array in found if isinstance(found, tuple) else (found,):
         if isinstance(array, np.ndarray):
             assert np.isfinite(array).all()
@@ -250,8 +253,13 @@ def test_degenerate_targets_give_finite_potentials(solve, target):
 @pytest.mark.parametrize("scale", [1e-3, 255.0])
 def test_potentials_follow_the_scale_of_the_data(scale):
     source, target = clouds(n=2000, m=64)
-    small = solve_semidual(source, target, rng=np.random.default_rng(0))
-    large = solve_semidual(
-        np.float32(scale) * source, np.float32(scale) * target, rng=np.random.default_rng(0)
+    small, large = (
+        solve_semidual(
+            np.float32(factor) * source,
+            np.float32(factor) * target,
+            rng=np.random.default_rng(0),
+            schedule=Schedule(100, 256),
+        )
+        for factor in (1, scale)
     )
     assert np.allclose(large / scale**2, small, atol=0.05 * small.std())

@@ -13,6 +13,7 @@ import dataclasses
 import difflib
 import math
 from collections.abc import Mapping
+from functools import cache
 from types import NoneType
 from typing import Any, Final, Literal, TypeVar, cast, get_args, get_type_hints
 
@@ -167,10 +168,15 @@ def device_setting() -> Any:
 
 def settings_of(method: Any) -> dict[str, Setting]:
     """All settings of a method (class or instance), by name, in the order of declaration."""
-    cls = method if isinstance(method, type) else type(method)
+    return dict(_declared(method if isinstance(method, type) else type(method)))
+
+
+@cache
+def _declared(cls: type) -> Mapping[str, Setting]:
+    """The settings of a class; evaluating its annotations takes milliseconds."""
     hints = get_type_hints(cls)
     found = {}
-    for field in dataclasses.fields(cls):
+    for field in dataclasses.fields(cast(Any, cls)):
         kinds = [kind for kind in get_args(hints[field.name]) if kind is not NoneType]
         found[field.name] = Setting(
             name=field.name,

@@ -8,12 +8,13 @@ result independent of the number of processors.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from threading import Lock
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -28,13 +29,12 @@ AHEAD = 2  # pieces a thread may be ahead of the consumer, which bounds the memo
 def single_blas() -> Iterator[None]:
     """Linear algebra in one thread while the block runs.
 
-    Blocks may nest: only the first one looks for the libraries, which takes milliseconds.
+    Blocks may nest. Looking for the libraries takes milliseconds: it is done anew only where
+    modules were loaded since.
     """
-    from threadpoolctl import threadpool_limits
-
     with _entering:
         if not _inside:
-            _inside.append(threadpool_limits(1, user_api="blas"))
+            _inside.append(_libraries(len(sys.modules)).limit(limits=1, user_api="blas"))
         _inside.append(None)
     try:
         yield
@@ -43,6 +43,14 @@ def single_blas() -> Iterator[None]:
             _inside.pop()
             if len(_inside) == 1:
                 _inside.pop().restore_original_limits()
+
+
+@lru_cache(maxsize=1)
+def _libraries(n_modules: int) -> Any:
+    """The thread pools of all libraries, as they are while so many modules are loaded."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def mapped(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:

@@ -64,7 +64,10 @@ PUBLISHED = {
     "n_patches": 2000,
 }
 _QUICK = {
-    "n_iter": 3,
+    "n_iter": 2,
+    "n_first_dual": 2,
+    "n_iter_dual": 1,
+    "batch_size": 1,
     "sample_size": 32,
     "width": 2,
     "n_scales": 3,

@@ -50,7 +50,7 @@ class TextoGMM(TextoGMMSettings):
         "n_patches": 600,
         "n_iter": 2,
         "n_iter_em": 5,
-        "n_iter_sliced": 1,
+        "n_iter_sliced": 0,
         "n_dims": 12,
         "stride": 3,
         "device": "cpu",
