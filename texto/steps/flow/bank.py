@@ -61,12 +61,17 @@ class Bank:
     def coordinates(self, picture: np.ndarray, spots: Grid) -> np.ndarray:
         """(R, S, d) float32: the patches of `picture` (h, w, C) on the R x S of `spots`."""
 
-        def project(band: Grid) -> np.ndarray:
-            patches = extract(picture, band)
-            return patches if self.axes is None else patches @ self.axes
+        width = self.size**2 * picture.shape[2] if self.axes is None else self.axes.shape[1]
+        found = np.empty((len(spots), width), np.float32)
 
-        parts = mapped(project, (band for band, _ in spots.blocks(picture.shape[2])))
-        return np.concatenate(list(parts)).reshape(len(spots.rows), len(spots.columns), -1)
+        def project(piece: tuple[Grid, slice]) -> None:
+            band, part = piece
+            patches = extract(picture, band)
+            found[part] = patches if self.axes is None else patches @ self.axes
+
+        for _ in mapped(project, spots.blocks(picture.shape[2])):
+            pass
+        return found.reshape(len(spots.rows), len(spots.columns), width)
 
 
 def principal_axes(

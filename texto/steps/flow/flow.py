@@ -97,7 +97,9 @@ class Flow:
                     matches = search(points, time, matches, rng)
                     sharp = number >= octave.n_steps - octave.n_sharp
                     target, sources = self._vote(level, spots, matches, time, sharp)
-                    picture += share * (target - picture)
+                    target -= picture
+                    target *= share
+                    picture += target
                 done += 1
                 self.progress(Step(self.stage, level, done, total))
             if self.pins is not None:
@@ -123,8 +125,12 @@ class Flow:
         return CoherentSearch(bank, spots, octave, self.periodic, parents)
 
     def _started(self, coarse: np.ndarray, noise: np.ndarray, start: float) -> np.ndarray:
-        """The picture at time `start`: noise, and what the coarser octave ended with."""
-        mixed = np.float32(1 - start) * noise
+        """The picture at time `start`: noise, and what the coarser octave ended with.
+
+        Pins need the noise later on; otherwise its array becomes the picture's.
+        """
+        mixed = noise if self.pins is None else noise.copy()
+        mixed *= np.float32(1 - start)
         if coarse.size:
             shape = (noise.shape[0], noise.shape[1])
             larger = enlarged(coarse, shape, self.periodic)[:, :, : noise.shape[2]]
