@@ -17,6 +17,7 @@ from ..steps.flow.octave import Octave
 
 FULL = 2  # coarsest octaves, where every patch is compared and potentials hold the marginal
 RENOISED = 0.5  # time at which a finer octave starts: half picture, half noise
+WIDTH = 0.2  # of the vote's window: narrower than the published quarter, hence sharper
 NEAREST = 2  # patches away that a piece may reach in any case
 LONGEST, SHORTEST = 64, 8  # pixels a piece may grow beyond a patch, at variety 0 and 1
 
@@ -56,14 +57,14 @@ class OTFlow(FlowMethod):
         1.5, "weight of the darkest pixel and the gradient at coarse octaves", low=0, high=100
     )
     variety: float = setting(
-        0.5,
+        0.6,
         "0: largest pieces of the exemplar, fewest joints; 1: smallest pieces, most new",
         low=0,
         high=1,
         stage="synthesis",
     )
     sharpness: float = setting(
-        4.0,
+        8.0,
         "how much the source that most patches agree on decides alone; 0: plain means",
         low=0,
         high=100,
@@ -118,6 +119,7 @@ class OTFlow(FlowMethod):
             n_balance=(self.n_iter_dual if coarsest else round(0.6 * self.n_iter_dual)),
             n_sharp=max(1, n_steps // 3) if self.sharpness else 0,
             power=self.sharpness,
+            width=WIDTH,
             reach=max(NEAREST, round(reach)),
             penalty=2 * self.variety,
         )
