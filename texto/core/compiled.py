@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable
+from threading import Lock
 from typing import Any
 
 from .errors import TextoWarning
@@ -13,6 +14,8 @@ Loops = Callable[..., Any]
 
 # Sums may be reordered, which vectors need; infinities and NaN keep their meaning.
 FAST = {"reassoc", "contract", "nsz", "arcp"}
+
+_asking = Lock()  # threads that come at once would each have a dispatcher, which compiles anew
 
 
 def compiled(loops: Loops) -> Loops:
@@ -26,7 +29,9 @@ def compiled(loops: Loops) -> Loops:
 
     @functools.wraps(loops)
     def first_call(*arguments: Any) -> Any:
-        return _machine_code(loops)(*arguments)
+        with _asking:
+            code = _machine_code(loops)
+        return code(*arguments)
 
     return first_call
 

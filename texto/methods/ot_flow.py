@@ -83,16 +83,15 @@ class OTFlow(FlowMethod):
         progress: Progress = silent,
     ) -> tuple[np.ndarray, np.ndarray]:
         """See `ShowsSources`; mixes, and `sharpness` 0, leave no one source to a pixel."""
-        picture = sources = None
-        if isinstance(model, FlowModel):
+        if isinstance(model, FlowModel) and self.sharpness:
             picture, sources = model.flowed(shape, rng, progress)
-        if picture is None or sources is None:
-            raise TextoError(
-                "sources",
-                "are those of a picture made from one exemplar with sharpness above 0",
-                "give such a model, or leave them out",
-            )
-        return picture, sources
+            if sources is not None:
+                return picture, sources
+        raise TextoError(
+            "sources",
+            "are those of a picture made from one exemplar with sharpness above 0",
+            "give such a model, or leave them out",
+        )
 
     @property
     def dimensions(self) -> int:
@@ -109,6 +108,8 @@ class OTFlow(FlowMethod):
         coarsest, full = level == n_levels - 1, level >= n_levels - FULL
         stride = max(1, self.patch_size // (8 if coarsest and n_levels > 1 else 4))
         n_steps = round(self.n_iter * (1 + level / max(1, n_levels - 1)))
+        if coarsest:  # the first step from noise goes to the mean of all patches
+            n_steps = max(2, n_steps)
         reach = LONGEST * (SHORTEST / LONGEST) ** self.variety / (1 << level) / stride
         return Octave(
             start=0.0 if coarsest else RENOISED,

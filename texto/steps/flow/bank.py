@@ -107,11 +107,14 @@ def bank(
 
 
 def union(canvas: Canvas, size: int, axes: np.ndarray | None, *, stride: int = 1) -> Bank:
-    """The bank of all pictures of `canvas`; patches across two of them are never used."""
+    """The bank of all pictures of `canvas`, as `bank` has each of them alone.
+
+    Patches across two pictures are never used.
+    """
     picture = canvas.picture
     shape = (picture.shape[0] - size + 1, picture.shape[1] - size + 1)
     corners = np.argwhere(np.ones(shape, bool))
     owners = canvas.owners(corners, size).reshape(shape)
-    opened = owners >= 0
-    opened &= ((np.arange(shape[0]) % stride == 0)[:, None]) & (np.arange(shape[1]) % stride == 0)
+    rows = np.arange(shape[0])[:, None] - canvas.tops[owners]
+    opened = (owners >= 0) & (rows % stride == 0) & (np.arange(shape[1]) % stride == 0)
     return Bank(picture, size, axes, opened, owners, len(canvas.pictures))
