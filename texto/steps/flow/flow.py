@@ -37,6 +37,8 @@ class Pins:
 class Flowed:
     """What a flow ends with: the `picture` (h, w, C), centred and scaled as its bank.
 
+    Where it was pinned it is what the patches say there, and not what it was pinned to.
+
     sources : (h, w, 2) int32, the pixel of the finest bank that each pixel is most of; None
     where no sharp vote came last.
     """
@@ -102,7 +104,7 @@ class Flow:
                     picture += target
                 done += 1
                 self.progress(Step(self.stage, level, done, total))
-            if self.pins is not None:
+            if self.pins is not None and level:
                 picture = self.pins[level].along(picture, 1.0, noise)
         return Flowed(picture, sources)
 

@@ -16,9 +16,12 @@ from ..inpainting.filling import LEAST_PATCHES
 from ..inpainting.levels import HoleLevel, as_holed, hole_levels
 from .bank import Bank, bank, principal_axes
 from .flow import Flow, Pins
+from .octave import Octave
 from .settings import FlowSettings, scale_of
 
 ENOUGH = 200  # known patches with which no smaller ones are tried
+DEVIATION, FADING = 1.5, 4.0  # pixels, of what is added inside the rim
+LOOSE = 2  # steps of the potentials, at most
 MARGIN = 2  # patches of the coarsest octave around the holes that the flow sees
 
 
@@ -82,14 +85,16 @@ def fill_holes(
         pins.append(Pins(values, held))
     flow = Flow(
         banks,
-        [dataclasses.replace(octave, penalty=0.0) for octave in method.octaves(len(banks))],
+        [_filling(octave) for octave in method.octaves(len(banks))],
         [(pin.held.shape[0], pin.held.shape[1]) for pin in pins],
         pins=pins,
         stage="inpaint",
         progress=progress,
     )
+    made = flow.run(rngs[-1]).picture
+    made += _correction(pins[0].values - made, free[0][window.at(0)])
     result = picture.copy()
-    result[window.at(0)] = scale.picture(flow.run(rngs[-1]).picture)
+    result[window.at(0)] = scale.picture(made)
     result[~holes] = picture[~holes]
     return result
 
@@ -125,6 +130,29 @@ def _bank(
     if method.dimensions is not None:
         axes = principal_axes(picture, size, method.dimensions, rng)
     return bank(picture, size, axes, allowed=allowed)
+
+
+def _filling(octave: Octave) -> Octave:
+    """`octave` for holes: pieces go on as far as they fit, and proportions are held loosely.
+
+    A hole has few patches; to use all that is known equally would jumble them.
+    """
+    return dataclasses.replace(octave, penalty=0.0, n_balance=min(octave.n_balance, LOOSE))
+
+
+def _correction(missed: np.ndarray, holes: np.ndarray) -> np.ndarray:
+    """(h, w, C): what `missed` (h, w, C) outside the `holes` (h, w) says of their rim.
+
+    Patches across the rim fit what is known but for a little. That difference, averaged over
+    the known pixels near, fades over a few pixels into the hole; without it the rim shows.
+    """
+    near = (DEVIATION, DEVIATION, 0)
+    known = (~holes).astype(np.float32)[:, :, None]
+    total = scipy.ndimage.gaussian_filter(missed * known, near)
+    share = scipy.ndimage.gaussian_filter(known, near)
+    depth = scipy.ndimage.distance_transform_edt(holes).astype(np.float32)[:, :, None]
+    fading = np.exp(-0.5 * np.square(depth / FADING))
+    return np.where(share > 1e-3, total / np.maximum(share, 1e-3), 0) * fading
 
 
 def _known(barred: np.ndarray, size: int) -> np.ndarray:
