@@ -67,10 +67,11 @@ def fill_holes(
         banks.append(own)
         free.append(hole)
     if not banks:
+        least = max(2, method.patch_size // 2)
         raise TextoError(
             "mask",
-            f"leaves too few patches of {method.patch_size // 2} x {method.patch_size // 2} pixels "
-            f"to copy from, {LEAST_PATCHES} are needed",
+            f"leaves too few patches of {least} x {least} pixels to copy from, "
+            f"{LEAST_PATCHES} are needed",
             "lower patch_size, shrink the hole or widen the source mask",
         )
     window = _window(holes, method.patch_size, len(banks))
@@ -80,9 +81,13 @@ def fill_holes(
         values = own.picture[part]
         held = np.broadcast_to(~hole[part][:, :, None], values.shape)
         pins.append(Pins(values, held))
+    octaves = [
+        dataclasses.replace(octave, penalty=0.0, stride=min(octave.stride, own.size))
+        for octave, own in zip(method.octaves(len(banks)), banks, strict=True)
+    ]
     flow = Flow(
         banks,
-        [dataclasses.replace(octave, penalty=0.0) for octave in method.octaves(len(banks))],
+        octaves,
         [(pin.held.shape[0], pin.held.shape[1]) for pin in pins],
         pins=pins,
         stage="inpaint",
