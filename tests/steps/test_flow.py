@@ -143,6 +143,14 @@ def test_known_pixels_stay_around_a_hole_wider_than_a_patch(method, exemplar):
     assert inside.std() > 0.5 * exemplar.std() and not np.array_equal(inside, exemplar[mask])
 
 
+def test_smaller_patches_around_a_hole_still_touch():
+    """Where few patches are whole smaller ones serve: they may be smaller than the stride."""
+    image, mask = noise(30, 30), np.ones((30, 30), bool)
+    mask[:7] = False
+    result = texto.Nifty(patch_size=8, n_iter=3, stride=8).inpaint(image, mask, rng=0)
+    assert np.isfinite(result).all() and np.array_equal(result[:7], image[:7])
+
+
 def test_variety_is_more_of_the_new(pytestconfig):
     from texto.io.images import read_image
 

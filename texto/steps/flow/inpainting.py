@@ -70,10 +70,11 @@ def fill_holes(
         banks.append(own)
         free.append(hole)
     if not banks:
+        least = max(2, method.patch_size // 2)
         raise TextoError(
             "mask",
-            f"leaves too few patches of {method.patch_size // 2} x {method.patch_size // 2} pixels "
-            f"to copy from, {LEAST_PATCHES} are needed",
+            f"leaves too few patches of {least} x {least} pixels to copy from, "
+            f"{LEAST_PATCHES} are needed",
             "lower patch_size, shrink the hole or widen the source mask",
         )
     window = _window(holes, method.patch_size, len(banks))
@@ -83,9 +84,13 @@ def fill_holes(
         values = own.picture[part]
         held = np.broadcast_to(~hole[part][:, :, None], values.shape)
         pins.append(Pins(values, held))
+    octaves = [
+        _filling(octave, own.size)
+        for octave, own in zip(method.octaves(len(banks)), banks, strict=True)
+    ]
     flow = Flow(
         banks,
-        [_filling(octave) for octave in method.octaves(len(banks))],
+        octaves,
         [(pin.held.shape[0], pin.held.shape[1]) for pin in pins],
         pins=pins,
         stage="inpaint",
@@ -132,12 +137,18 @@ def _bank(
     return bank(picture, size, axes, allowed=allowed)
 
 
-def _filling(octave: Octave) -> Octave:
-    """`octave` for holes: pieces go on as far as they fit, and proportions are held loosely.
+def _filling(octave: Octave, size: int) -> Octave:
+    """`octave` for holes and patches of `size`: pieces go on as far as they fit.
 
-    A hole has few patches; to use all that is known equally would jumble them.
+    Proportions are held loosely: a hole has few patches, and to use all that is known equally
+    would jumble them.
     """
-    return dataclasses.replace(octave, penalty=0.0, n_balance=min(octave.n_balance, LOOSE))
+    return dataclasses.replace(
+        octave,
+        penalty=0.0,
+        n_balance=min(octave.n_balance, LOOSE),
+        stride=min(octave.stride, size),
+    )
 
 
 def _correction(missed: np.ndarray, holes: np.ndarray) -> np.ndarray:
