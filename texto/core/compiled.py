@@ -13,10 +13,13 @@ Loops = Callable[..., Any]
 
 # Sums may be reordered, which vectors need; infinities and NaN keep their meaning.
 FAST = {"reassoc", "contract", "nsz", "arcp"}
+FINITE = FAST | {"nnan"}  # no NaN either, which vectors need to find a minimum
 
 
-def compiled(loops: Loops) -> Loops:
+def compiled(loops: Loops, *, finite: bool = False) -> Loops:
     """`loops` as machine code, which several threads may run at once.
+
+    `finite` promises that no value is NaN.
 
     Nothing is imported or compiled before the first call. The code is kept beside the package
     or, where that is read-only, in the user's cache folder, and shared by all processes.
@@ -26,23 +29,24 @@ def compiled(loops: Loops) -> Loops:
 
     @functools.wraps(loops)
     def first_call(*arguments: Any) -> Any:
-        return _machine_code(loops)(*arguments)
+        return _machine_code(loops, finite)(*arguments)
 
     return first_call
 
 
 @functools.cache
-def _machine_code(loops: Loops) -> Loops:
+def _machine_code(loops: Loops, finite: bool) -> Loops:
+    flags = FINITE if finite else FAST
     try:
         from numba import njit
     except ImportError:
         _tell_missing()
         return loops
     try:
-        return njit(nogil=True, cache=True, fastmath=FAST)(loops)
+        return njit(nogil=True, cache=True, fastmath=flags)(loops)
     except RuntimeError:  # no folder for the cache
         _tell_uncached()
-        return njit(nogil=True, fastmath=FAST)(loops)
+        return njit(nogil=True, fastmath=flags)(loops)
 
 
 @functools.cache
