@@ -35,3 +35,12 @@ def test_of_points_on_a_curve_few_are_seen():
     points = np.stack([np.cos(9 * place), np.sin(9 * place), place], axis=1).astype(np.float32)
     _, seen = Boxes(points).search(points[::7])
     assert seen < 0.02
+
+
+def test_of_equal_points_the_first_is_found():
+    rng = np.random.default_rng(1)
+    points = rng.random((900, 9)).astype(np.float32)
+    queries = (points + 0.1 * rng.standard_normal(points.shape)).astype(np.float32)
+    once, _ = Boxes(points).search(queries)
+    thrice, _ = Boxes(np.concatenate([points] * 3)).search(queries)
+    assert np.array_equal(once, thrice)

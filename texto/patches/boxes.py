@@ -13,6 +13,7 @@ LEAF = 32  # points in a leaf
 GROUP = 16  # leaves in a group
 FIRST = 8  # coordinates after which a leaf may be given up
 SAMPLE = 256  # points that tell along which axis to halve
+SLACK, TINY = 1e-5, 1e-12  # more than rounding, of a value and of zero
 FAR = np.float32(1e18)  # the place of boxes that hold nothing; its square is finite
 
 
@@ -61,8 +62,7 @@ class Boxes:
     def search(self, queries: np.ndarray) -> tuple[np.ndarray, float]:
         """(n,) int64: the numbers found for `queries` (n, d) float32, and the share of points seen.
 
-        A query starts from the match of the one before it: results of equally good points depend
-        on their order.
+        Of equal points it is the first.
         """
         places = np.empty(len(queries), np.int64)
         seen = _search(
@@ -165,9 +165,12 @@ def _search(
             for k in range(dimension):
                 apart = queries[q, k] - leaves[leaf, k, lane]
                 square += apart * apart
-            value = weights[leaf, 0, lane] * square - weights[leaf, 1, lane]
-            if value < best:
-                best, place = value, places[guess]
+            square *= weights[leaf, 0, lane]
+            height = weights[leaf, 1, lane]
+            # Summed in another order than below, so only a bound, a little too high.
+            value = square - height + np.float32(SLACK) * (square + abs(height)) + np.float32(TINY)
+            best = min(best, value)
+        place = places[number]
         far[:] = 0
         for k in range(dimension):
             x = queries[q, k]
@@ -180,7 +183,7 @@ def _search(
             lowest = np.float32(np.inf)
             for g in range(n_groups):
                 lowest = min(lowest, far[g])
-            if lowest >= best:
+            if lowest > best:
                 break
             group = 0
             while far[group] > lowest:
@@ -200,7 +203,7 @@ def _search(
                 lowest = np.float32(np.inf)
                 for g in range(members):
                     lowest = min(lowest, near[g])
-                if lowest >= best:
+                if lowest > best:
                     break
                 g = 0
                 while near[g] > lowest:
@@ -218,7 +221,7 @@ def _search(
                 for lane in range(size):
                     value = weights[leaf, 0, lane] * squares[lane] - weights[leaf, 1, lane]
                     lowest = min(lowest, value)
-                if lowest >= best:
+                if lowest > best:
                     continue
                 for k in range(first, dimension):
                     x = queries[q, k]
@@ -227,7 +230,10 @@ def _search(
                         squares[lane] += apart * apart
                 for lane in range(size):
                     value = weights[leaf, 0, lane] * squares[lane] - weights[leaf, 1, lane]
-                    if value < best:
-                        best, place = value, leaf * size + lane
+                    if value > best:
+                        continue
+                    at = leaf * size + lane
+                    if value < best or order[at] < order[place]:
+                        best, place = value, at
         found[q] = place
     return seen

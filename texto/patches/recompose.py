@@ -143,8 +143,10 @@ def _mean(
     """Rows `first` to `last` of `_average`."""
     size, channels, width = len(window), source.shape[2], result.shape[1]
     power, softest = np.float32(EXPONENT / 2 - 1), np.float32(SOFTEST)
-    total = np.empty((width + size, channels), np.float32)
-    covered = np.empty(width + size, np.float32)
+    # Summed as differences from the first patch over a pixel: where all agree, nothing changes.
+    base = np.empty((width, channels), np.float32)
+    total = np.empty((width, channels), np.float32)
+    covered = np.empty(width, np.float32)
     for y in range(first, last):
         total[:] = 0
         covered[:] = 0
@@ -153,27 +155,28 @@ def _mean(
             if r < 0:
                 break
             for s in range(len(columns)):
-                row, left, start = places[r, s, 0] + i, places[r, s, 1], columns[s]
+                row, left, x = places[r, s, 0] + i, places[r, s, 1], columns[s] - 1
                 weight = importance[r, s]
                 for j in range(size):
+                    x += 1
+                    if x >= width:
+                        x -= width
+                    share = weight * window[i] * window[j]
                     if robust:
-                        x, square = (start + j) % width, softest
+                        square = softest
                         for c in range(channels):
                             apart = source[row, left + j, c] - around[y, x, c]
                             square += apart * apart
                         share = weight * square**power
-                    else:
-                        share = weight * window[i] * window[j]
-                    covered[start + j] += share
+                    if covered[x] == 0:
+                        for c in range(channels):
+                            base[x, c] = source[row, left + j, c]
+                    covered[x] += share
                     for c in range(channels):
-                        total[start + j, c] += share * source[row, left + j, c]
-        for x in range(width, width + size):  # what reaches round the border
-            covered[x % width] += covered[x]
-            for c in range(channels):
-                total[x % width, c] += total[x, c]
+                        total[x, c] += share * (source[row, left + j, c] - base[x, c])
         for x in range(width):
             for c in range(channels):
-                result[y, x, c] = total[x, c] / covered[x]
+                result[y, x, c] = base[x, c] + total[x, c] / covered[x]
 
 
 @compiled
