@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from timing import EXEMPLAR, line, once
 
-METHODS = ("textogmm", "kwatra", "patch-ot")
+METHODS = ("ot-flow", "textogmm", "kwatra", "patch-ot")
 SIDE = 256  # pixels: pictures are cut to this, and masks are resized to them
 SQUARE = 64  # pixels: the side of the square hole, a third of smaller pictures
 DRAWS, REGIONS, LEVELS, PATCH = 800, 6, 4, 4

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from classical import baseline, completeness, family, targets
+from flow import flow
 from neural_losses import neural_losses
 from painting import painting
 from recoloring import recolor
@@ -144,6 +145,7 @@ def startup() -> None:
 PARTS = (
     *(
         startup,
+        flow,
         search,
         em,
         stages,

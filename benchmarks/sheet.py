@@ -56,7 +56,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("output")
     parser.add_argument("exemplars", nargs="+")
-    parser.add_argument("-m", "--method", default="textogmm")
+    parser.add_argument("-m", "--method", default="ot-flow")
     parser.add_argument("-s", "--size", default="512x384", help="WIDTHxHEIGHT")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--columns", type=int, default=2)

@@ -69,7 +69,7 @@ def inpainting(desk: Desk) -> np.ndarray:
             mask = desk.read(DATA / "mask_scratch.png")[:256, :256].mean(axis=2) > 0.5
         holes = desk.written("mask.png", mask.astype(np.float32))
         shown = [np.where(mask[:, :, None], 1, image).astype(np.float32)]
-        for method in ("gaussian", "textogmm", "kwatra", "patch-ot"):
+        for method in ("ot-flow", "textogmm", "kwatra", "patch-ot"):
             out = desk.folder / f"{name}_{method}.png"
             desk.run("inpaint", source, "--mask", holes, "-m", method, "-o", out)
             shown.append(desk.read(out))
@@ -78,10 +78,10 @@ def inpainting(desk: Desk) -> np.ndarray:
 
 
 def mixing(desk: Desk) -> np.ndarray:
-    """Rows from one texture to another by both methods, and along a map."""
+    """Rows from one texture to another by three methods, and along a map."""
     shown = []
     for a, b in (("leaf", "grass"), ("pebbles", "bricks")):
-        for method in ("textogmm", "patch-ot"):
+        for method in ("ot-flow", "textogmm", "patch-ot"):
             out = desk.folder / f"{a}_{method}.png"
             words = ("-m", method, "--steps", 5, "-s", 256, "-o", out)
             desk.run("mix", desk(a), desk(b), *words)
@@ -119,7 +119,7 @@ def maps(desk: Desk) -> np.ndarray:
         desk.written("normal.png", normal / 2 + 0.5),
     ]
     out = desk.folder / "new_{stem}.png"
-    desk.run("synth", sources[0], "--with", *sources[1:], "-m", "patch-ot", "-s", 384, "-o", out)
+    desk.run("synth", sources[0], "--with", *sources[1:], "-s", 384, "-o", out)
     names = [path.stem for path in sources]
     padded = [_on_white(desk.read(path), 384) for path in sources]
     return stacked([*padded, *(desk.read(f"new_{name}.png") for name in names)], 3)
@@ -132,9 +132,9 @@ def guided(desk: Desk) -> np.ndarray:
     guide = desk.written("guide.png", astronaut()[:384, 32:416].astype(np.float32) / 255)
     shown = [desk.read(guide)]
     for name, method in (
-        ("grass", "textogmm"),
-        ("wicker", "textogmm"),
-        ("spots", "textogmm"),
+        ("grass", "ot-flow"),
+        ("wicker", "ot-flow"),
+        ("spots", "ot-flow"),
         ("grass", "patch-ot"),
         ("wicker", "patch-ot"),
     ):

@@ -9,7 +9,7 @@ import pytest
 import texto
 
 ROOT = Path(__file__).resolve().parents[1]
-HEAVY = ("torch", "torchvision", "ot", "sklearn", "faiss", "skimage", "PIL", "matplotlib")
+HEAVY = ("torch", "torchvision", "ot", "sklearn", "faiss", "skimage", "PIL", "matplotlib", "numba")
 
 
 def loaded_by(statement):

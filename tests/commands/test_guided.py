@@ -12,14 +12,7 @@ from texto.core import registry
 from texto.io import model_files
 from texto.io.images import open_image, read_text
 
-SETTINGS = (
-    "n_iter=1",
-    "n_components=2",
-    "patch_size=4",
-    "n_iter_em=3",
-    "n_iter_sliced=0",
-    "stride=2",
-)
+SETTINGS = ("n_iter=2", "patch_size=4", "n_dims=8", "n_iter_dual=2")
 QUICK = (*(f"--set={pair}" for pair in SETTINGS), "--seed", 1)
 
 
@@ -38,10 +31,8 @@ def guide(folder):
 
 def test_the_picture_is_the_methods(folder, done, guide, pixels):
     outcome = done("synth", "wall.png", "--guide", guide, *QUICK, "--guide-weight", 2)
-    assert outcome.paths == ["wall_textogmm_36x28_s1.png"] and outcome.err == ""
-    method = registry.method_class("textogmm")(
-        n_iter=1, n_components=2, patch_size=4, n_iter_em=3, n_iter_sliced=0, stride=2
-    )
+    assert outcome.paths == ["wall_ot-flow_36x28_s1.png"] and outcome.err == ""
+    method = registry.method_class("ot-flow")(n_iter=2, patch_size=4, n_dims=8, n_iter_dual=2)
     expected = method.guide(
         open_image("wall.png").pixels, open_image(guide).pixels, weight=2, rng=1
     )
@@ -82,7 +73,7 @@ def test_record(folder, done, guide, refused):
     assert fields["command"] == "synth --guide" and fields["guide"] == "face.png"
     assert fields["guide_hash"] == model_files.exemplar_hash(open_image(guide).pixels)
     assert fields["guide_weight"] == 0.5 and fields["seed"] == 1 and fields["size"] == [36, 28]
-    assert fields["exemplar"] == "wall.png" and fields["method"] == "textogmm"
+    assert fields["exemplar"] == "wall.png" and fields["method"] == "ot-flow"
     assert "face.png\n" in done("info", path).out
     line = refused("synth", "--from", path)
     assert "was made by 'texto synth --guide', which 'texto synth' cannot repeat" in line
@@ -144,7 +135,7 @@ def test_one_colour_is_told(folder, done):
         (["--guide", "clear.png"], "transparent"),
         (["--guide", "text.png"], "text.png"),
         (["--guide", "m.safetensors"], "is a model"),
-        (["--guide", "face.png", "-m", "gaussian"], "follows no guide; use textogmm, patch-ot"),
+        (["--guide", "face.png", "-m", "gaussian"], "no guide; use ot-flow, nifty, textogmm"),
         (["--guide", "face.png", "-o", "face.png", "--force"], "is also an input"),
         (["--guide", "face.png", "-o", "-", "--json"], "--json"),
         (["--guide", "face.png", "-o", "-", "--plot"], "--plot"),

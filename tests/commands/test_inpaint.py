@@ -59,12 +59,10 @@ def test_fills_the_holes_and_nothing_else(folder, done, mask, pixels):
     assert np.abs(open_image(outcome.paths[0]).pixels - expected).max() <= 0.5001 / 255
 
 
-def test_default_method_is_textogmm(folder, done, mask, pixels):
-    if not hasattr(package.TextoGMM, "inpaint"):
-        pytest.skip("textogmm does not inpaint yet")
-    quick = [f"--set={pair}" for pair in ("n_iter=1", "n_components=2", "patch_size=4")]
+def test_default_method_is_ot_flow(folder, done, mask, pixels):
+    quick = [f"--set={pair}" for pair in ("n_iter=1", "n_dims=8", "patch_size=4")]
     (path,) = done("inpaint", "wall.png", "--mask", mask, "--seed", 1, *quick, "-q").paths
-    assert path == "wall_textogmm_inpaint_s1.png"
+    assert path == "wall_ot-flow_inpaint_s1.png"
     assert np.array_equal(pixels(path)[~HOLES], pixels("wall.png")[~HOLES])
 
 

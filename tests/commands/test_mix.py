@@ -18,9 +18,8 @@ from texto.io import model_files
 from texto.io.images import open_image, read_text
 
 QUICK = (
-    *("--set", "patch_size=6", "--set", "n_components=3", "--set", "n_patches=300"),
-    *("--set", "n_iter=1", "--set", "n_iter_em=3", "--set", "n_iter_sliced=0"),
-    *("--set", "n_dims=8", "--set", "stride=3", "--set", "finish=none"),
+    *("--set", "patch_size=6", "--set", "n_iter=2"),
+    *("--set", "n_dims=8", "--set", "n_iter_dual=2"),
 )
 SMALL = ("-s", "20x12", "--seed", 7)
 
@@ -58,11 +57,11 @@ def record_of(path) -> dict:
 
 def test_default_name_size_and_record(pair, done, pixels):
     outcome = done("mix", *pair, *QUICK, "--seed", 7)
-    assert outcome.paths == ["wall-dots_textogmm_96x80_s7.png"] and outcome.err == ""
+    assert outcome.paths == ["wall-dots_ot-flow_96x80_s7.png"] and outcome.err == ""
     assert pixels(outcome.paths[0]).shape == (80, 96, 3)
     record = record_of(outcome.paths[0])
     hashes = [model_files.exemplar_hash(open_image(path).pixels) for path in pair]
-    assert record["command"] == "mix" and record["method"] == "textogmm"
+    assert record["command"] == "mix" and record["method"] == "ot-flow"
     assert record["sources"] == ["wall.png", "dots.png"] and record["source_hashes"] == hashes
     assert (record["weights"], record["seed"], record["fit_seed"]) == ([0.5, 0.5], 7, 7)
     assert record["settings"]["patch_size"] == 6 and record["size"] == [96, 80]
@@ -78,7 +77,7 @@ def test_info_shows_the_record_and_synth_does_not_repeat_it(pair, done, refused)
 def test_picture_is_what_the_library_makes(pair, done):
     path = done("mix", *pair, *QUICK, *SMALL, "--weights", ".25,.75", "--bits", 16).paths[0]
     record = record_of(path)
-    method = package.TextoGMM(**record["settings"])
+    method = package.OTFlow(**record["settings"])
     models = [method.fit(open_image(source).pixels, rng=7) for source in pair]
     expected = method.mix(models, [0.25, 0.75]).synthesize((12, 20), rng=7)
     assert np.abs(open_image(path).pixels - expected).max() <= 0.5001 / 65535
@@ -98,7 +97,7 @@ def test_all_weight_on_one_is_its_synth(fitted, done, pixels):
 
 def test_models_and_pictures_together_take_the_models_settings(fitted, pair, done):
     path = done("mix", pair[0], fitted[1], *SMALL).paths[0]
-    assert path == "wall-dots_textogmm_textogmm_20x12_s7.png"
+    assert path == "wall-dots_ot-flow_ot-flow_20x12_s7.png"
     record = record_of(path)
     assert record["settings"]["patch_size"] == 6
     assert record["source_hashes"][1] == model_files.model_hash(fitted[1])
@@ -122,7 +121,7 @@ def test_a_row_of_steps(fitted, done, pixels):
 
 def test_default_names_of_a_row(fitted, done):
     paths = done("mix", *fitted, *SMALL, "--steps", 2).paths
-    stem = "wall_textogmm-dots_textogmm_textogmm_20x12_s7"
+    stem = "wall_ot-flow-dots_ot-flow_ot-flow_20x12_s7"
     assert paths == [f"{stem}_{word}.png" for word in ("1", "2", "steps")]
 
 
@@ -173,7 +172,7 @@ def test_the_mixed_model_is_a_model(fitted, done, pixels):
     split = done("synth", "half.safetensors", *SMALL, "-o", "split.png").paths[0]
     assert np.array_equal(pixels(direct), pixels(split))
     shown = done("info", "half.safetensors").out
-    assert "wall_textogmm.safetensors 0.5, dots_textogmm.safetensors 0.5" in shown
+    assert "wall_ot-flow.safetensors 0.5, dots_ot-flow.safetensors 0.5" in shown
     done("synth", "--from", split, "-o", "again.png")
     assert np.array_equal(pixels("again.png"), pixels(split))
     path = done("mix", "half.safetensors", fitted[0], *SMALL, "--weights", "0,1").paths[0]
@@ -234,8 +233,8 @@ def test_wrong_combinations(pair, fitted, refused):
     assert "from A to B, got 3" in refused("mix", *pair, "wall.png", "--steps", 3)
     assert "two textures or more" in refused("mix", "wall.png")
     line = refused("mix", *pair, "-m", "gaussian")
-    assert "'gaussian' mixes no textures; use textogmm" in line
-    assert "-m/--method" in refused("mix", *fitted, "-m", "textogmm")
+    assert "'gaussian' mixes no textures; use ot-flow" in line
+    assert "-m/--method" in refused("mix", *fitted, "-m", "ot-flow")
     assert "--steps" in refused("mix", *pair, "--steps", 2, "-o", "a.safetensors")
     assert "one picture" in refused("mix", *pair, "--steps", 2, "-o", "-")
     assert "is also an input" in refused("mix", *pair, "-o", "wall.png", "--force")
@@ -248,7 +247,7 @@ def test_wrong_sources(pair, fitted, done, refused):
     line = refused("mix", "wall.png", "grey.png", *QUICK)
     assert line.startswith("texto: error: channels: 'wall.png' has 3 and 'grey.png' 1; ")
     other = done("fit", "dots.png", "-m", "gaussian", "-o", "g.safetensors").paths[0]
-    assert "is a 'gaussian' model, the first is of 'textogmm'" in refused("mix", fitted[0], other)
+    assert "is a 'gaussian' model, the first is of 'ot-flow'" in refused("mix", fitted[0], other)
     done("fit", "dots.png", *QUICK[2:], "--set", "patch_size=5", "-o", "five.safetensors")
     assert "was fitted with patch_size=5, the first with 6" in refused(
         "mix", fitted[0], "five.safetensors"

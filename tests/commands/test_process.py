@@ -14,7 +14,7 @@ ROOT = Path(package.__file__).parents[1]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 QUICK = ("-m", "gaussian", "-s", "16", "--seed", "1")
 COMMAND = (sys.executable, "-m", "texto")
-HEAVY = {"torch", "ot", "sklearn", "faiss", "skimage", "PIL", "numpy", "scipy"}
+HEAVY = {"torch", "ot", "sklearn", "faiss", "skimage", "PIL", "numpy", "scipy", "numba"}
 
 # A shell that starts pytest in the background hands down an ignored SIGINT.
 CHILD = """

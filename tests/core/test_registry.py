@@ -14,7 +14,8 @@ def test_registry_finds_and_names_a_method():
 
 
 @pytest.mark.parametrize(
-    ("name", "remedy"), [("gausian", "did you mean gaussian"), ("zzz", "gaussian, textogmm")]
+    ("name", "remedy"),
+    [("gausian", "did you mean gaussian"), ("zzz", "gaussian, ot-flow, nifty, textogmm")],
 )
 def test_unknown_method(name, remedy):
     with pytest.raises(TextoError, match=f"method '{name}': is not known; .*{remedy}"):

@@ -23,10 +23,19 @@ QUICK = {
         "n_iter_sliced": 0,
         "n_dims": 16,
         "stride": 2,
+        "device": "cpu",
     },
-    "patch-ot": {"n_iter": 8, "n_iter_dual": 4, "n_queries": 600, "n_patches": 1000},
+    "patch-ot": {
+        "n_iter": 8,
+        "n_iter_dual": 4,
+        "n_queries": 600,
+        "n_patches": 1000,
+        "device": "cpu",
+    },
+    "ot-flow": {"patch_size": 8, "n_iter": 4, "n_dims": 16},
+    "nifty": {"patch_size": 8, "n_iter": 6},
 }
-METHODS = {name: texto.method(name, device="cpu", **more) for name, more in QUICK.items()}
+METHODS = {name: texto.method(name, **more) for name, more in QUICK.items()}
 
 
 def leaves(side=80, channels=3):
@@ -77,7 +86,7 @@ def test_the_guide_is_followed_by_its_weight(method):
 
 
 def test_the_exemplar_as_its_own_guide_comes_back(method):
-    if hasattr(method, "search_share"):
+    if hasattr(method, "n_components"):
         method = dataclasses.replace(method, search_share=1.0, n_patches=10_000)
     result = method.guide(EXEMPLAR, EXEMPLAR, weight=20, rng=1)
     assert likeness(result, EXEMPLAR) > 0.97

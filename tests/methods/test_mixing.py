@@ -350,7 +350,7 @@ def test_patches_are_drawn_where_their_zone_is():
 
 def test_a_canvas_keeps_finer_pixels_at_twice_the_place():
     pictures = [stripes(45, 39), dots(33, 50)]
-    levels = canvases(pictures, [0, 1], 3)
+    levels = canvases([pyramid(each, 3) for each in pictures], [0, 1])
     for fine, coarse in itertools.pairwise(levels):
         assert np.array_equal(fine.tops, 2 * coarse.tops)
         for picture, top in zip(coarse.pictures, coarse.tops, strict=True):

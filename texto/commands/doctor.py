@@ -31,6 +31,7 @@ _REQUIRED = {
     "imagecodecs": ("imagecodecs", "2024.1"),
     "safetensors": ("safetensors", "0.4.3"),
     "msgspec": ("msgspec", "0.18"),
+    "numba": ("numba", "0.60"),
     "threadpoolctl": ("threadpoolctl", "3.2"),
     "tqdm": ("tqdm", "4.66"),
     "matplotlib": ("matplotlib", "3.8"),

@@ -95,6 +95,12 @@ def _check_options(options: Options) -> None:
         raise TextoError("--guide-weight", "there is no guide", "name a picture with --guide")
     if options.maps:
         raise TextoError("--with", "maps cannot be led by a guide", "leave out --with or --guide")
+    if options.show_sources:
+        raise TextoError(
+            "--show-sources",
+            "is for textures without a guide",
+            "leave out --show-sources or --guide",
+        )
     if options.tileable:
         raise TextoError(
             "--tileable",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable
+from threading import Lock
 from typing import Any
 
 from .errors import TextoWarning
@@ -14,6 +15,8 @@ Loops = Callable[..., Any]
 # Sums may be reordered, which vectors need; infinities and NaN keep their meaning.
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 FINITE = FAST | {"nnan"}  # no NaN either, which vectors need to find a minimum
+
+_asking = Lock()  # threads that come at once would each have a dispatcher, which compiles anew
 
 
 def compiled(loops: Loops, *, finite: bool = False) -> Loops:
@@ -29,7 +32,9 @@ def compiled(loops: Loops, *, finite: bool = False) -> Loops:
 
     @functools.wraps(loops)
     def first_call(*arguments: Any) -> Any:
-        return _machine_code(loops, finite)(*arguments)
+        with _asking:
+            code = _machine_code(loops, finite)
+        return code(*arguments)
 
     return first_call
 

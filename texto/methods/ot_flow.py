@@ -17,6 +17,7 @@ from ..steps.flow.octave import Octave
 
 FULL = 2  # coarsest octaves, where every patch is compared and potentials hold the marginal
 RENOISED = 0.5  # time at which a finer octave starts: half picture, half noise
+WIDTH = 0.2  # of the vote's window: narrower than the published quarter, hence sharper
 NEAREST = 2  # patches away that a piece may reach in any case
 LONGEST, SHORTEST = 64, 8  # pixels a piece may grow beyond a patch, at variety 0 and 1
 
@@ -56,14 +57,14 @@ class OTFlow(FlowMethod):
         1.5, "weight of the darkest pixel and the gradient at coarse octaves", low=0, high=100
     )
     variety: float = setting(
-        0.5,
+        0.6,
         "0: largest pieces of the exemplar, fewest joints; 1: smallest pieces, most new",
         low=0,
         high=1,
         stage="synthesis",
     )
     sharpness: float = setting(
-        4.0,
+        8.0,
         "how much the source that most patches agree on decides alone; 0: plain means",
         low=0,
         high=100,
@@ -82,16 +83,15 @@ class OTFlow(FlowMethod):
         progress: Progress = silent,
     ) -> tuple[np.ndarray, np.ndarray]:
         """See `ShowsSources`; mixes, and `sharpness` 0, leave no one source to a pixel."""
-        picture = sources = None
-        if isinstance(model, FlowModel):
+        if isinstance(model, FlowModel) and self.sharpness:
             picture, sources = model.flowed(shape, rng, progress)
-        if picture is None or sources is None:
-            raise TextoError(
-                "sources",
-                "are those of a picture made from one exemplar with sharpness above 0",
-                "give such a model, or leave them out",
-            )
-        return picture, sources
+            if sources is not None:
+                return picture, sources
+        raise TextoError(
+            "sources",
+            "are those of a picture made from one exemplar with sharpness above 0",
+            "give such a model, or leave them out",
+        )
 
     @property
     def dimensions(self) -> int:
@@ -108,6 +108,8 @@ class OTFlow(FlowMethod):
         coarsest, full = level == n_levels - 1, level >= n_levels - FULL
         stride = max(1, self.patch_size // (8 if coarsest and n_levels > 1 else 4))
         n_steps = round(self.n_iter * (1 + level / max(1, n_levels - 1)))
+        if coarsest:  # the first step from noise goes to the mean of all patches
+            n_steps = max(2, n_steps)
         reach = LONGEST * (SHORTEST / LONGEST) ** self.variety / (1 << level) / stride
         return Octave(
             start=0.0 if coarsest else RENOISED,
@@ -118,6 +120,7 @@ class OTFlow(FlowMethod):
             n_balance=(self.n_iter_dual if coarsest else round(0.6 * self.n_iter_dual)),
             n_sharp=max(1, n_steps // 3) if self.sharpness else 0,
             power=self.sharpness,
+            width=WIDTH,
             reach=max(NEAREST, round(reach)),
             penalty=2 * self.variety,
         )

@@ -61,12 +61,17 @@ class Bank:
     def coordinates(self, picture: np.ndarray, spots: Grid) -> np.ndarray:
         """(R, S, d) float32: the patches of `picture` (h, w, C) on the R x S of `spots`."""
 
-        def project(band: Grid) -> np.ndarray:
-            patches = extract(picture, band)
-            return patches if self.axes is None else patches @ self.axes
+        width = self.size**2 * picture.shape[2] if self.axes is None else self.axes.shape[1]
+        found = np.empty((len(spots), width), np.float32)
 
-        parts = mapped(project, (band for band, _ in spots.blocks(picture.shape[2])))
-        return np.concatenate(list(parts)).reshape(len(spots.rows), len(spots.columns), -1)
+        def project(piece: tuple[Grid, slice]) -> None:
+            band, part = piece
+            patches = extract(picture, band)
+            found[part] = patches if self.axes is None else patches @ self.axes
+
+        for _ in mapped(project, spots.blocks(picture.shape[2])):
+            pass
+        return found.reshape(len(spots.rows), len(spots.columns), width)
 
 
 def principal_axes(
@@ -102,11 +107,14 @@ def bank(
 
 
 def union(canvas: Canvas, size: int, axes: np.ndarray | None, *, stride: int = 1) -> Bank:
-    """The bank of all pictures of `canvas`; patches across two of them are never used."""
+    """The bank of all pictures of `canvas`, as `bank` has each of them alone.
+
+    Patches across two pictures are never used.
+    """
     picture = canvas.picture
     shape = (picture.shape[0] - size + 1, picture.shape[1] - size + 1)
     corners = np.argwhere(np.ones(shape, bool))
     owners = canvas.owners(corners, size).reshape(shape)
-    opened = owners >= 0
-    opened &= ((np.arange(shape[0]) % stride == 0)[:, None]) & (np.arange(shape[1]) % stride == 0)
+    rows = np.arange(shape[0])[:, None] - canvas.tops[owners]
+    opened = (owners >= 0) & (rows % stride == 0) & (np.arange(shape[1]) % stride == 0)
     return Bank(picture, size, axes, opened, owners, len(canvas.pictures))

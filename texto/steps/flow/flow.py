@@ -37,6 +37,8 @@ class Pins:
 class Flowed:
     """What a flow ends with: the `picture` (h, w, C), centred and scaled as its bank.
 
+    Where it was pinned it is what the patches say there, and not what it was pinned to.
+
     sources : (h, w, 2) int32, the pixel of the finest bank that each pixel is most of; None
     where no sharp vote came last.
     """
@@ -97,10 +99,12 @@ class Flow:
                     matches = search(points, time, matches, rng)
                     sharp = number >= octave.n_steps - octave.n_sharp
                     target, sources = self._vote(level, spots, matches, time, sharp)
-                    picture += share * (target - picture)
+                    target -= picture
+                    target *= share
+                    picture += target
                 done += 1
                 self.progress(Step(self.stage, level, done, total))
-            if self.pins is not None:
+            if self.pins is not None and level:
                 picture = self.pins[level].along(picture, 1.0, noise)
         return Flowed(picture, sources)
 
@@ -123,8 +127,12 @@ class Flow:
         return CoherentSearch(bank, spots, octave, self.periodic, parents)
 
     def _started(self, coarse: np.ndarray, noise: np.ndarray, start: float) -> np.ndarray:
-        """The picture at time `start`: noise, and what the coarser octave ended with."""
-        mixed = np.float32(1 - start) * noise
+        """The picture at time `start`: noise, and what the coarser octave ended with.
+
+        Pins need the noise later on; otherwise its array becomes the picture's.
+        """
+        mixed = noise if self.pins is None else noise.copy()
+        mixed *= np.float32(1 - start)
         if coarse.size:
             shape = (noise.shape[0], noise.shape[1])
             larger = enlarged(coarse, shape, self.periodic)[:, :, : noise.shape[2]]

@@ -16,9 +16,12 @@ from ..inpainting.filling import LEAST_PATCHES
 from ..inpainting.levels import HoleLevel, as_holed, hole_levels
 from .bank import Bank, bank, principal_axes
 from .flow import Flow, Pins
+from .octave import Octave
 from .settings import FlowSettings, scale_of
 
 ENOUGH = 200  # known patches with which no smaller ones are tried
+DEVIATION, FADING = 1.5, 4.0  # pixels, of what is added inside the rim
+LOOSE = 2  # steps of the potentials, at most
 MARGIN = 2  # patches of the coarsest octave around the holes that the flow sees
 
 
@@ -67,10 +70,11 @@ def fill_holes(
         banks.append(own)
         free.append(hole)
     if not banks:
+        least = max(2, method.patch_size // 2)
         raise TextoError(
             "mask",
-            f"leaves too few patches of {method.patch_size // 2} x {method.patch_size // 2} pixels "
-            f"to copy from, {LEAST_PATCHES} are needed",
+            f"leaves too few patches of {least} x {least} pixels to copy from, "
+            f"{LEAST_PATCHES} are needed",
             "lower patch_size, shrink the hole or widen the source mask",
         )
     window = _window(holes, method.patch_size, len(banks))
@@ -80,16 +84,22 @@ def fill_holes(
         values = own.picture[part]
         held = np.broadcast_to(~hole[part][:, :, None], values.shape)
         pins.append(Pins(values, held))
+    octaves = [
+        _filling(octave, own.size)
+        for octave, own in zip(method.octaves(len(banks)), banks, strict=True)
+    ]
     flow = Flow(
         banks,
-        [dataclasses.replace(octave, penalty=0.0) for octave in method.octaves(len(banks))],
+        octaves,
         [(pin.held.shape[0], pin.held.shape[1]) for pin in pins],
         pins=pins,
         stage="inpaint",
         progress=progress,
     )
+    made = flow.run(rngs[-1]).picture
+    made += _correction(pins[0].values - made, free[0][window.at(0)])
     result = picture.copy()
-    result[window.at(0)] = scale.picture(flow.run(rngs[-1]).picture)
+    result[window.at(0)] = scale.picture(made)
     result[~holes] = picture[~holes]
     return result
 
@@ -125,6 +135,35 @@ def _bank(
     if method.dimensions is not None:
         axes = principal_axes(picture, size, method.dimensions, rng)
     return bank(picture, size, axes, allowed=allowed)
+
+
+def _filling(octave: Octave, size: int) -> Octave:
+    """`octave` for holes and patches of `size`: pieces go on as far as they fit.
+
+    Proportions are held loosely: a hole has few patches, and to use all that is known equally
+    would jumble them.
+    """
+    return dataclasses.replace(
+        octave,
+        penalty=0.0,
+        n_balance=min(octave.n_balance, LOOSE),
+        stride=min(octave.stride, size),
+    )
+
+
+def _correction(missed: np.ndarray, holes: np.ndarray) -> np.ndarray:
+    """(h, w, C): what `missed` (h, w, C) outside the `holes` (h, w) says of their rim.
+
+    Patches across the rim fit what is known but for a little. That difference, averaged over
+    the known pixels near, fades over a few pixels into the hole; without it the rim shows.
+    """
+    near = (DEVIATION, DEVIATION, 0)
+    known = (~holes).astype(np.float32)[:, :, None]
+    total = scipy.ndimage.gaussian_filter(missed * known, near)
+    share = scipy.ndimage.gaussian_filter(known, near)
+    depth = scipy.ndimage.distance_transform_edt(holes).astype(np.float32)[:, :, None]
+    fading = np.exp(-0.5 * np.square(depth / FADING))
+    return np.where(share > 1e-3, total / np.maximum(share, 1e-3), 0) * fading
 
 
 def _known(barred: np.ndarray, size: int) -> np.ndarray:

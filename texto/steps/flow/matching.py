@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
+import scipy.ndimage
 
 from ...core.threads import mapped
 from ...patches.coherent import NEVER, coherent_search
@@ -224,16 +225,20 @@ class BlendedSearch:
             replace(self.bank, open=self.bank.open & (self.bank.owners == number))
             for number in range(self.bank.n_owners)
         ]
-        return [FullSearch(bank, self.spots, self.octave) for bank in banks]
+        fewest = min(len(bank.corners) for bank in banks)
+        octave = replace(self.octave, n_matches=min(self.octave.n_matches, fewest))
+        return [FullSearch(bank, self.spots, octave) for bank in banks]
 
     @property
     def _k(self) -> int:
-        fewest = min(len(search.bank.corners) for search in self._searches)
-        return min(self.octave.n_matches, fewest)
+        return self._searches[0].octave.n_matches
 
 
 def seeds(coarse: Matches, coarse_spots: Grid, spots: Grid, bank: Bank) -> np.ndarray:
-    """(R, S, 4, 2) int32: the best matches of a coarser octave around each patch, scaled up."""
+    """(R, S, 4, 2) int32: the best matches of a coarser octave around each patch, scaled up.
+
+    Where such a patch of `bank` may not be used, the nearest one that may.
+    """
     numbers = []
     for finer, coarser in zip(
         (spots.rows, spots.columns), (coarse_spots.rows, coarse_spots.columns), strict=True
@@ -248,7 +253,13 @@ def seeds(coarse: Matches, coarse_spots: Grid, spots: Grid, bank: Bank) -> np.nd
             corners[..., 0] += (spots.rows - 2 * coarse_spots.rows[r])[:, None]
             corners[..., 1] += spots.columns - 2 * coarse_spots.columns[s]
             found.append(np.clip(corners, 0, limits))
-    return np.stack(found, axis=2).astype(np.int32)
+    corners = np.stack(found, axis=2).astype(np.int32)
+    if not bank.open.all():
+        nearest = scipy.ndimage.distance_transform_edt(
+            ~bank.open, return_distances=False, return_indices=True
+        )
+        corners = np.moveaxis(nearest[:, corners[..., 0], corners[..., 1]], 0, -1)
+    return np.ascontiguousarray(corners, dtype=np.int32)
 
 
 @dataclass(eq=False)

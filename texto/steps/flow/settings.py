@@ -125,7 +125,9 @@ class Scale:
 
     def picture(self, normal: np.ndarray) -> np.ndarray:
         """The picture of `normal` (H, W, C), clipped to [0, 1]: a contiguous array."""
-        return np.clip(normal * self.deviation + self.mean, 0, 1)
+        picture = normal * self.deviation
+        picture += self.mean
+        return np.clip(picture, 0, 1, out=picture)
 
 
 def scale_of(pixels: np.ndarray) -> Scale:
