@@ -8,8 +8,6 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..core.compiled import compiled
-
 Run = tuple[slice, slice]
 
 BLOCK = 1 << 20  # floats of patch data in memory at a time
@@ -87,25 +85,9 @@ def extract_at(image: np.ndarray, corners: np.ndarray, patch_size: int) -> np.nd
 def fold(total: np.ndarray, patches: np.ndarray, grid: Grid) -> None:
     """Add `patches` (n, w w C) to `total` (H, W, C) in place: the adjoint of `extract`."""
     size = grid.patch_size
-    blocks = patches.reshape(len(grid.rows), len(grid.columns), size, size, total.shape[2])
-    _fold(total, blocks, grid.rows, grid.columns)
-
-
-@compiled
-def _fold(total, blocks, rows, columns):
-    """`fold`, patch by patch: each pixel is summed in the order of the patches."""
-    height, width, channels = total.shape
-    size = blocks.shape[2]
-    for r in range(len(rows)):
-        for s in range(len(columns)):
-            y = rows[r] - 1
-            for i in range(size):
-                y = y + 1 if y + 1 < height else 0
-                x = columns[s] - 1
-                for j in range(size):
-                    x = x + 1 if x + 1 < width else 0
-                    for c in range(channels):
-                        total[y, x, c] += blocks[r, s, i, j, c]
+    blocks = patches.reshape(len(grid.rows), len(grid.columns), size, size, -1)
+    for i, j, rows, columns in offsets(grid):
+        add_at(total, rows, columns, blocks[:, :, i, j])
 
 
 def coverage(grid: Grid, window: np.ndarray | None = None) -> np.ndarray:
