@@ -14,12 +14,15 @@ Loops = Callable[..., Any]
 
 # Sums may be reordered, which vectors need; infinities and NaN keep their meaning.
 FAST = {"reassoc", "contract", "nsz", "arcp"}
+FINITE = FAST | {"nnan"}  # no NaN either, which vectors need to find a minimum
 
 _asking = Lock()  # threads that come at once would each have a dispatcher, which compiles anew
 
 
-def compiled(loops: Loops) -> Loops:
+def compiled(loops: Loops, *, finite: bool = False) -> Loops:
     """`loops` as machine code, which several threads may run at once.
+
+    `finite` promises that no value is NaN.
 
     Nothing is imported or compiled before the first call. The code is kept beside the package
     or, where that is read-only, in the user's cache folder, and shared by all processes.
@@ -30,24 +33,25 @@ def compiled(loops: Loops) -> Loops:
     @functools.wraps(loops)
     def first_call(*arguments: Any) -> Any:
         with _asking:
-            code = _machine_code(loops)
+            code = _machine_code(loops, finite)
         return code(*arguments)
 
     return first_call
 
 
 @functools.cache
-def _machine_code(loops: Loops) -> Loops:
+def _machine_code(loops: Loops, finite: bool) -> Loops:
+    flags = FINITE if finite else FAST
     try:
         from numba import njit
     except ImportError:
         _tell_missing()
         return loops
     try:
-        return njit(nogil=True, cache=True, fastmath=FAST)(loops)
+        return njit(nogil=True, cache=True, fastmath=flags)(loops)
     except RuntimeError:  # no folder for the cache
         _tell_uncached()
-        return njit(nogil=True, fastmath=FAST)(loops)
+        return njit(nogil=True, fastmath=flags)(loops)
 
 
 @functools.cache
