@@ -29,5 +29,8 @@ def enlarged(
         first = np.floor(places).astype(np.int64)
         share = np.expand_dims((places - first).astype(np.float32), tuple({0, 1, 2} - {axis}))
         near, far = (image.take((first + step) % count, axis) for step in (0, 1))
-        image = near + share * (far - near)
+        far -= near
+        far *= share
+        near += far
+        image = near
     return image

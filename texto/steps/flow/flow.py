@@ -135,8 +135,9 @@ class Flow:
         mixed *= np.float32(1 - start)
         if coarse.size:
             shape = (noise.shape[0], noise.shape[1])
-            larger = enlarged(coarse, shape, self.periodic)[:, :, : noise.shape[2]]
-            mixed[:, :, : larger.shape[2]] += np.float32(start) * larger
+            larger = enlarged(coarse[:, :, : noise.shape[2]], shape, self.periodic)
+            larger *= np.float32(start)
+            mixed[:, :, : larger.shape[2]] += larger
         return mixed
 
     def _vote(
