@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from ..core.compiled import compiled
-from ..core.threads import mapped
-from .extraction import Grid
-from .vote import BAND, _covering
+from .extraction import Grid, add_at, coverage, offsets, take_at
 
 WEIGHTINGS = ("mean", "gaussian", "robust")
 SOFTEST = 1e-3  # squared colour distance under which robust weights stop growing
@@ -33,10 +32,14 @@ def recompose(
     Cost: n w w C additions, no patch is ever materialised.
     """
     window = _window(grid.patch_size, weighting)
-    mean = _average(source, corners, grid, window, importance)
+    if importance is not None:
+        importance = np.asarray(importance, np.float32)
+        mean = _weighted(source, corners, grid, importance, lambda i, j: window[i] * window[j])
+    else:
+        mean = _average(source, corners, grid, window)
     if weighting != "robust":
         return mean
-    return _average(source, corners, grid, window, importance, around=mean)
+    return _reweighted(source, corners, grid, mean, importance)
 
 
 def recompose_finer(
@@ -77,52 +80,39 @@ def squared_distances(
     The distances that `recompose` with the same arguments makes least in the sum. Cost: as there.
     """
     window = _window(grid.patch_size, weighting)
-    squares = np.empty((len(grid.rows), len(grid.columns)), np.float32)
-    places = np.asarray(corners, np.int32).reshape(*squares.shape, 2)
-
-    def row(number: int) -> None:
-        _squares(number, image, source, places, grid.rows, grid.columns, window, squares)
-
-    for _ in mapped(row, range(len(grid.rows))):
-        pass
-    return squares.ravel()
+    total = np.zeros(len(grid), np.float32)
+    for part, i, j, rows, columns, values in _pixels(source, corners, grid):
+        values -= take_at(image, rows, columns)
+        values *= values
+        total[part] += (window[i] * window[j]) * values.sum(axis=2).ravel()
+    return total
 
 
-def _average(
+def _average(source: np.ndarray, corners: np.ndarray, grid: Grid, window: np.ndarray) -> np.ndarray:
+    """The average with the separable weights window(i) window(j)."""
+    total = np.zeros((*grid.shape, source.shape[2]), np.float32)
+    for _, i, j, rows, columns, values in _pixels(source, corners, grid):
+        values *= window[i] * window[j]
+        add_at(total, rows, columns, values)
+    total /= coverage(grid, window)[:, :, None]
+    return total
+
+
+def _weighted(
     source: np.ndarray,
     corners: np.ndarray,
     grid: Grid,
-    window: np.ndarray,
-    importance: np.ndarray | None,
-    around: np.ndarray | None = None,
+    importance: np.ndarray,
+    weight_at: Callable,
 ) -> np.ndarray:
-    """The average with the weights importance_p window(i) window(j).
-
-    With `around` (H, W, C) instead one step of iteratively re-weighted least squares from there.
-    Each row of pixels is summed in a fixed order.
-    """
-    shape = (len(grid.rows), len(grid.columns))
-    places = np.asarray(corners, np.int32).reshape(*shape, 2)
-    if importance is None:
-        importance = np.ones(shape, np.float32)
-    else:  # the scale drops out; near one, no sum of float32 is lost
-        importance = (importance / importance.max()).astype(np.float32).reshape(shape)
-    height, width = grid.shape
-    result = np.empty((height, width, source.shape[2]), np.float32)
-    over = _covering(grid.rows, grid.patch_size, height)
-    robust = around is not None
-    around = result if around is None else around
-
-    def rows(first: int) -> None:
-        last = min(first + BAND, height)
-        _mean(
-            first, last, source, places, importance, over, grid.columns, window, robust, around,
-            result,
-        )  # fmt: skip
-
-    for _ in mapped(rows, range(0, height, BAND)):
-        pass
-    return result
+    """The average with the weights importance_p weight(i, j)."""
+    total = np.zeros((*grid.shape, source.shape[2] + 1), np.float32)
+    # The scale drops out; near one, no sum of float32 is lost.
+    importance = importance / importance.max()
+    for part, i, j, rows, columns, values in _pixels(source, corners, grid):
+        weight = (importance[part] * weight_at(i, j)).reshape(*values.shape[:2], 1)
+        add_at(total, rows, columns, np.concatenate([values * weight, weight], axis=2))
+    return total[:, :, :-1] / total[:, :, -1:]
 
 
 def _window(size: int, weighting: str) -> np.ndarray:
@@ -136,61 +126,34 @@ def falloff(size: int) -> np.ndarray:
     return np.exp(-0.5 * offsets**2)
 
 
-@compiled
-def _mean(
-    first, last, source, places, importance, over, columns, window, robust, around, result
-):  # fmt: skip
-    """Rows `first` to `last` of `_average`."""
-    size, channels, width = len(window), source.shape[2], result.shape[1]
-    power, softest = np.float32(EXPONENT / 2 - 1), np.float32(SOFTEST)
-    # Summed as differences from the first patch over a pixel: where all agree, nothing changes.
-    base = np.empty((width, channels), np.float32)
-    total = np.empty((width, channels), np.float32)
-    covered = np.empty(width, np.float32)
-    for y in range(first, last):
-        total[:] = 0
-        covered[:] = 0
-        for n in range(over.shape[1]):
-            r, i = over[y, n, 0], over[y, n, 1]
-            if r < 0:
-                break
-            for s in range(len(columns)):
-                row, left, x = places[r, s, 0] + i, places[r, s, 1], columns[s] - 1
-                weight = importance[r, s]
-                for j in range(size):
-                    x += 1
-                    if x >= width:
-                        x -= width
-                    share = weight * window[i] * window[j]
-                    if robust:
-                        square = softest
-                        for c in range(channels):
-                            apart = source[row, left + j, c] - around[y, x, c]
-                            square += apart * apart
-                        share = weight * square**power
-                    if covered[x] == 0:
-                        for c in range(channels):
-                            base[x, c] = source[row, left + j, c]
-                    covered[x] += share
-                    for c in range(channels):
-                        total[x, c] += share * (source[row, left + j, c] - base[x, c])
-        for x in range(width):
-            for c in range(channels):
-                result[y, x, c] = base[x, c] + total[x, c] / covered[x]
+def _reweighted(
+    source: np.ndarray,
+    corners: np.ndarray,
+    grid: Grid,
+    mean: np.ndarray,
+    importance: np.ndarray | None,
+) -> np.ndarray:
+    """One step of iteratively re-weighted least squares around `mean`."""
+    total = np.zeros((*grid.shape, source.shape[2] + 1), np.float32)
+    for part, _, _, rows, columns, values in _pixels(source, corners, grid):
+        squares = np.square(values - take_at(mean, rows, columns)).sum(axis=2, keepdims=True)
+        weight = (squares + SOFTEST) ** (EXPONENT / 2 - 1)
+        if importance is not None:
+            weight *= importance[part].reshape(weight.shape)
+        add_at(total, rows, columns, np.concatenate([values * weight, weight], axis=2))
+    return total[:, :, :-1] / total[:, :, -1:]
 
 
-@compiled
-def _squares(r, image, source, places, rows, columns, window, squares):
-    """Row `r` of patches of `squared_distances`."""
-    height, width, channels = image.shape
-    for s in range(len(columns)):
-        total = np.float32(0)
-        for i in range(len(window)):
-            y, row, left = (rows[r] + i) % height, places[r, s, 0] + i, places[r, s, 1]
-            for j in range(len(window)):
-                x, square = (columns[s] + j) % width, np.float32(0)
-                for c in range(channels):
-                    apart = image[y, x, c] - source[row, left + j, c]
-                    square += apart * apart
-                total += window[i] * window[j] * square
-        squares[r, s] = total
+def _pixels(source: np.ndarray, corners: np.ndarray, grid: Grid):
+    """For each band of patches and offset (i, j) in them: the pixels hit and their values.
+
+    Yields the band's slice of patch numbers, i, j, rows, columns and values (R, S, C); bands
+    keep the working set in the cache.
+    """
+    width, channels = source.shape[1:]
+    flat = source.reshape(-1, channels)
+    for band, part in grid.blocks(channels):
+        first = corners[part, 0].astype(np.int64) * width + corners[part, 1]
+        first = first.reshape(len(band.rows), len(band.columns))
+        for i, j, rows, columns in offsets(band):
+            yield part, i, j, rows, columns, np.take(flat, first + (i * width + j), axis=0)
