@@ -58,18 +58,9 @@ def coherent_search(
     shape = (found.shape[0], found.shape[1])
     extra = np.empty((*shape, 0, 2), np.int32) if extra is None else extra
     matches, squares = np.empty_like(found), np.empty(found.shape[:3], np.float32)
-    steps = [
-        _steps(starts, side, wraps)
-        for starts, side, wraps in zip(
-            (spots.rows, spots.columns), spots.shape, periodic, strict=True
-        )
-    ]
-    apart = [
-        _apart(starts, side, wraps, reach)
-        for starts, side, wraps in zip(
-            (spots.rows, spots.columns), spots.shape, periodic, strict=True
-        )
-    ]
+    axes = list(zip((spots.rows, spots.columns), spots.shape, periodic, strict=True))
+    steps = [_apart(*axis, 1) for axis in axes]
+    apart = [_apart(*axis, reach) for axis in axes]
 
     def search(first: int) -> None:
         _search(
@@ -94,16 +85,11 @@ def coherent_search(
     return matches, squares
 
 
-def _steps(starts: np.ndarray, side: int, wraps: bool) -> np.ndarray:
-    """(n, 2, 2): the numbers of the patches before and after each, -1 for none, and the way back.
-
-    The way back is the distance from that patch to this one, in pixels.
-    """
-    return _apart(starts, side, wraps, 1)
-
-
 def _apart(starts: np.ndarray, side: int, wraps: bool, reach: int) -> np.ndarray:
-    """As `_steps`, for the patches `reach` before and after."""
+    """(n, 2, 2): the numbers of the patches `reach` before and after each, and the way back.
+
+    -1 stands for none; the way back is the distance from that patch to this one, in pixels.
+    """
     count = len(starts)
     others = np.arange(count)[:, None] + np.array([-reach, reach])
     inside = (others >= 0) & (others < count)

@@ -120,9 +120,9 @@ def _window(size: int, weighting: str) -> np.ndarray:
     return window.astype(np.float32)
 
 
-def falloff(size: int) -> np.ndarray:
-    """A Gaussian window (size,) with a deviation of a quarter of its width."""
-    offsets = (np.arange(size) - (size - 1) / 2) / (size / 4)
+def falloff(size: int, deviation: float = 0.25) -> np.ndarray:
+    """A Gaussian window (size,) whose `deviation` is a share of its width."""
+    offsets = (np.arange(size) - (size - 1) / 2) / (deviation * size)
     return np.exp(-0.5 * offsets**2)
 
 

@@ -39,6 +39,13 @@ class Bank:
         return np.argwhere(self.open).astype(np.int32)
 
     @cached_property
+    def numbers(self) -> np.ndarray:
+        """Like `open`: which of `corners` each patch is, -1 where it may not be used."""
+        numbers = np.full(self.open.shape, -1)
+        numbers[self.open] = np.arange(len(self.corners))
+        return numbers
+
+    @cached_property
     def owner(self) -> np.ndarray:
         """(m,): the exemplar of each patch that may be used."""
         return self.owners[self.open]

@@ -132,8 +132,7 @@ class FullSearch:
         if not penalty or self.octave.share < 1:
             return
         rows, columns = (np.arange(part.start, part.stop) for part in block)
-        numbers = np.full(self.bank.open.shape, -1)
-        numbers[self.bank.open] = np.arange(len(self.bank.corners))
+        numbers = self.bank.numbers
         for down, right in ((0, 1), (0, -1), (1, 0), (-1, 0)):
             r, s = rows + down * reach, columns + right * reach
             inside = (

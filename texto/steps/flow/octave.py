@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...patches.recompose import falloff
+
 
 @dataclass(frozen=True)
 class Octave:
@@ -42,5 +44,4 @@ class Octave:
 
     def window(self, size: int) -> np.ndarray:
         """(size,) float32: the Gaussian by which a patch's pixels count in a vote."""
-        offsets = (np.arange(size) - (size - 1) / 2) / (self.width * size)
-        return np.exp(-0.5 * np.square(offsets)).astype(np.float32)
+        return falloff(size, self.width).astype(np.float32)
