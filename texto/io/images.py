@@ -20,14 +20,14 @@ from ..core.choices import ALPHAS
 from ..core.errors import TextoError, TextoWarning
 from . import files
 from .codecs import decode, encode, png
-from .codecs.samples import Samples, Source
+from .codecs.samples import Metadata, Samples, Source
 
 Alpha = Literal["refuse", "ignore", "white"]
 PathLike = str | os.PathLike
 
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 512 << 20
-SUFFIXES = tuple(encode.ENCODERS)
+SUFFIXES = tuple(encode.FORMATS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,14 +112,15 @@ def write_image(
     shapes, depths and suffixes, values that are not finite, and where the disk refuses.
     """
     suffix = Path(path).suffix.lower()
-    if suffix not in encode.ENCODERS:
+    if suffix not in encode.FORMATS:
         raise TextoError(_name(path), f"has the suffix {suffix!r}", f"use {', '.join(SUFFIXES)}")
-    encoder, depths = encode.ENCODERS[suffix]
-    if bits not in depths:
-        remedy = f"choose from {', '.join(map(str, depths))}, or another format"
+    form = encode.FORMATS[suffix]
+    if bits not in form.depths:
+        remedy = f"choose from {', '.join(map(str, form.depths))}, or another format"
         raise TextoError("bits", f"is {bits!r}, which {suffix} cannot hold", remedy)
     files.check_writable(path, force=force)
-    data = encode.encoded(_name(path), encoder, encode.quantised(image, bits), text)
+    values = encode.quantised(image, bits)
+    data = encode.encoded(_name(path), form.encode, values, Metadata(text=text or {}))
     with files.replacing(path) as file:
         file.write(data)
 
@@ -128,7 +129,8 @@ def encode_png(image: np.ndarray, *, bits: int = 8, text: Mapping[str, str] | No
     """The bytes that `write_image` writes for a PNG of 8 or 16 `bits`."""
     if bits not in (8, 16):
         raise TextoError("bits", f"is {bits!r}, which PNG cannot hold", "choose from 8, 16")
-    return encode.encoded("PNG", encode.png, encode.quantised(image, bits), text)
+    values = encode.quantised(image, bits)
+    return encode.encoded("PNG", encode.FORMATS[".png"].encode, values, Metadata(text=text or {}))
 
 
 # Reading
@@ -195,8 +197,8 @@ def _finished(what: str, samples: Samples, alpha: str, notes: list[str]) -> np.n
     if opacity is not None and samples.premultiplied:
         pixels = np.divide(pixels, opacity, out=np.zeros_like(pixels), where=opacity > 0)
         pixels.clip(0, 1, out=pixels)
-    if samples.profile and pixels.shape[2] == 3:
-        pixels = _in_srgb(pixels, samples.profile, notes)
+    if samples.metadata.profile and pixels.shape[2] == 3:
+        pixels = _in_srgb(pixels, samples.metadata.profile, notes)
     if opacity is not None and alpha == "white":
         pixels = (1 - (1 - pixels) * opacity).clip(0, 1)
     return np.ascontiguousarray(_TURNS[samples.orientation](pixels))

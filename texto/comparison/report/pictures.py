@@ -68,13 +68,13 @@ def embedded(path: Path) -> Embedded:
     Raises TextoError where it cannot be read.
     """
     from ...io.codecs import encode
+    from ...io.codecs.samples import NOTHING
 
     picture = open_image(path, alpha="ignore")
     height, width = picture.pixels.shape[:2]
     if picture.bits == 8 and max(height, width) <= _WEBP_SIDE:
-        encoder, _ = encode.ENCODERS[".webp"]
-        values = encode.quantised(picture.pixels, 8)
-        kind, data = "webp", encode.encoded(f"picture {str(path)!r}", encoder, values, None)
+        webp, values = encode.FORMATS[".webp"], encode.quantised(picture.pixels, 8)
+        kind, data = "webp", encode.encoded(f"picture {str(path)!r}", webp.encode, values, NOTHING)
     else:
         kind, data = "png", path.read_bytes()
     text = base64.b64encode(data).decode("ascii")

@@ -21,7 +21,7 @@ from PIL import Image, ImageFile
 
 from ...core.errors import TextoError
 from . import png, tiff
-from .samples import CMYK, RESAVE, SEVERAL, Samples, Source, split
+from .samples import CMYK, RESAVE, SEVERAL, Metadata, Samples, Source, split
 
 CONVERT = "convert it to an RGB or grey PNG first"
 _LOCK = threading.RLock()
@@ -112,7 +112,7 @@ def _decode_png(source: Source) -> Samples:
     return replace(
         split(values, float(np.iinfo(values.dtype).max)),
         orientation=_exif_orientation(parts.exif),
-        profile=parts.profile,
+        metadata=Metadata(profile=parts.profile, exif=parts.exif),
         notes=(*parts.notes, *[SEVERAL] * parts.animated),
     )
 
@@ -129,10 +129,10 @@ def _decode_pillow(source: Source) -> Samples:
         samples = split(np.asarray(image.convert(target)), 255.0)
         notes = [CMYK] * (mode == "CMYK")
         orientation = _orientation(image)
-        profile = image.info.get("icc_profile")
+        metadata = Metadata(profile=image.info.get("icc_profile"))
         if _is_animated(image):  # last: looking for a second frame moves the decoder
             notes.append(SEVERAL)
-    return replace(samples, orientation=orientation, profile=profile, notes=tuple(notes))
+    return replace(samples, orientation=orientation, metadata=metadata, notes=tuple(notes))
 
 
 def _orientation(image: Image.Image) -> int:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from ...core.errors import TextoError
 from .png import with_text
+from .samples import Metadata
 
 
 def quantised(image: np.ndarray, bits: int) -> np.ndarray:
-    """`image` clipped to [0, 1], as (H, W) or (H, W, 3) uint8, uint16 or float32."""
+    """`image` clipped to [0, 1], as (H, W) or (H, W, 2 to 4) uint8, uint16 or float32."""
     values = np.asarray(image)
     if values.ndim == 3 and values.shape[2] == 1:
         values = values[:, :, 0]
-    if (values.ndim != 2 and values.shape[2:] != (3,)) or 0 in values.shape:
+    if (values.ndim != 2 and values.shape[2:] not in ((2,), (3,), (4,))) or 0 in values.shape:
         why = f"has shape {np.shape(image)}"
-        raise TextoError("picture", why, "give (H, W), (H, W, 1) or (H, W, 3)")
+        raise TextoError("picture", why, "give (H, W) or (H, W, 1 to 4)")
     if values.dtype.kind not in "fb":
         why = f"holds {values.dtype} values"
         raise TextoError("picture", why, "scale it to float32 in [0, 1]")
@@ -31,15 +33,29 @@ def quantised(image: np.ndarray, bits: int) -> np.ndarray:
     return np.rint(values, out=values).astype(np.uint8 if bits == 8 else np.uint16)
 
 
-Encoder = Callable[[np.ndarray, Mapping[str, str]], bytes]
+# (H, W), (H, W, 3), or with alpha last, not multiplied, (H, W, 2) and (H, W, 4) -> a file
+Encoder = Callable[[np.ndarray, Metadata], bytes]
 
 
-def encoded(
-    what: str, encoder: Encoder, values: np.ndarray, text: Mapping[str, str] | None
-) -> bytes:
+@dataclass(frozen=True)
+class Format:
+    """What files of a suffix can hold, and how they are written.
+
+    depths : bits a sample, 32 is float. alpha : whether transparency has a place. keeps : the
+    names of the fields of `Metadata` that have one. lossless : whether pixels come back.
+    """
+
+    encode: Encoder
+    depths: tuple[int, ...] = (8,)
+    alpha: bool = False
+    keeps: frozenset[str] = frozenset()
+    lossless: bool = True
+
+
+def encoded(what: str, encoder: Encoder, values: np.ndarray, metadata: Metadata) -> bytes:
     """The file of `values` by `encoder`; TextoError where the format has no room for them."""
     try:
-        return encoder(np.ascontiguousarray(values), text or {})
+        return encoder(np.ascontiguousarray(values), metadata)
     except TextoError:
         raise
     except MemoryError as error:
@@ -51,14 +67,13 @@ def encoded(
         ) from error
 
 
-def png(values: np.ndarray, text: Mapping[str, str]) -> bytes:
-    """A PNG of `values`, uint8 or uint16, with `text` as chunks."""
+def _png(values: np.ndarray, metadata: Metadata) -> bytes:
     import imagecodecs
 
-    return with_text(bytes(imagecodecs.png_encode(values)), text)
+    return with_text(bytes(imagecodecs.png_encode(values)), metadata.text)
 
 
-def _tiff(values: np.ndarray, text: Mapping[str, str]) -> bytes:
+def _tiff(values: np.ndarray, metadata: Metadata) -> bytes:
     import tifffile
 
     buffer = io.BytesIO()
@@ -76,7 +91,7 @@ def _tiff(values: np.ndarray, text: Mapping[str, str]) -> bytes:
 
 
 def _by_pillow(kind: str, **options) -> Encoder:
-    def encode(values: np.ndarray, text: Mapping[str, str]) -> bytes:
+    def encode(values: np.ndarray, metadata: Metadata) -> bytes:
         from PIL import Image
 
         buffer = io.BytesIO()
@@ -86,13 +101,14 @@ def _by_pillow(kind: str, **options) -> Encoder:
     return encode
 
 
-_JPEG = _by_pillow("JPEG", quality=95, subsampling="4:4:4")
-ENCODERS: dict[str, tuple[Encoder, tuple[int, ...]]] = {
-    ".png": (png, (8, 16)),
-    ".jpg": (_JPEG, (8,)),
-    ".jpeg": (_JPEG, (8,)),
-    ".webp": (_by_pillow("WEBP", lossless=True), (8,)),
-    ".bmp": (_by_pillow("BMP"), (8,)),
-    ".tif": (_tiff, (8, 16, 32)),
-    ".tiff": (_tiff, (8, 16, 32)),
+_JPEG = Format(_by_pillow("JPEG", quality=95, subsampling="4:4:4"), lossless=False)
+_TIFF = Format(_tiff, (8, 16, 32))
+FORMATS: dict[str, Format] = {
+    ".png": Format(_png, (8, 16), keeps=frozenset({"text"})),
+    ".jpg": _JPEG,
+    ".jpeg": _JPEG,
+    ".webp": Format(_by_pillow("WEBP", lossless=True)),
+    ".bmp": Format(_by_pillow("BMP")),
+    ".tif": _TIFF,
+    ".tiff": _TIFF,
 }

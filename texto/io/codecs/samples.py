@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -34,6 +35,29 @@ class Source:
             )
 
 
+@dataclass(frozen=True)
+class Metadata:
+    """What a file says besides its pixels.
+
+    profile : an ICC profile. exif : an EXIF block, from its byte order mark on. dpi : pixels an
+    inch (across, down). text : by keyword; of formats without keywords, one named "Comment".
+    gamma : what a PNG says its samples are to the power of. chromaticities : x and y of white,
+    red, green, blue. srgb : it says that its colours are sRGB. half : floats are of 16 bits.
+    """
+
+    profile: bytes | None = None
+    exif: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    text: Mapping[str, str] = field(default_factory=dict)
+    gamma: float | None = None
+    chromaticities: tuple[float, ...] | None = None
+    srgb: bool = False
+    half: bool = False
+
+
+NOTHING = Metadata()
+
+
 @dataclass(frozen=True, eq=False)
 class Samples:
     """A picture as stored: nothing scaled, turned or blended yet.
@@ -41,6 +65,7 @@ class Samples:
     values : (H, W, C) uint8, uint16 or float, C = 1 or 3
     alpha  : (H, W) of the same scale, or None
     top    : the value that means 1.0
+    linear : the values are proportional to light, and may lie above 1, as in EXR and HDR
     """
 
     values: np.ndarray
@@ -48,7 +73,8 @@ class Samples:
     top: float = 255.0
     premultiplied: bool = False
     orientation: int = 1
-    profile: bytes | None = None
+    linear: bool = False
+    metadata: Metadata = NOTHING
     notes: tuple[str, ...] = ()
 
     @property

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from ...core.errors import TextoError
-from .samples import CMYK, RESAVE, SEVERAL, Samples, Source, split
+from .samples import CMYK, RESAVE, SEVERAL, Metadata, Samples, Source, split
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage
@@ -58,7 +58,7 @@ def decode(source: Source) -> Samples:
     return replace(
         samples,
         orientation=int(orientation) if orientation in range(1, 9) else 1,
-        profile=profile if isinstance(profile, bytes) else None,
+        metadata=Metadata(profile=profile if isinstance(profile, bytes) else None),
         notes=samples.notes + notes,
     )
 
