@@ -19,7 +19,7 @@ from ..io.images import write_image
 from .console import progress_bar, say, say_json
 from .options import Options
 from .options.common import DEFAULT_METHOD
-from .source import Reading
+from .reading import Reading
 
 SIDE = 512  # of the results
 CROP = 256  # of the exemplars, at most

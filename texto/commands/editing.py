@@ -3,28 +3,72 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from .. import __version__
 from ..core.contract import Method
 from ..core.errors import TextoError
 from ..io import model_files, stored_settings
-from ..io.images import Picture
+from ..io.codecs.samples import Metadata
 from ..io.records import Record
-from . import outputs
+from . import containers, maps, outputs
+from .maps import PictureSet
 from .options import Options
+from .reading import Reading
 from .running import Seeds
-from .source import Reading
 from .values import written
 from .wanted import made_with, name_in_files
 
 if TYPE_CHECKING:
     from ..editing.recoloring import Recoloring
 
-_LOSSY = (".jpg", ".jpeg")
-_KEEPING = {32: (".tif", ".tiff"), 16: outputs.DEEP}  # by bits
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Target:
+    """The files that the pictures of a set become, one for each map, by seed; None is stdout.
+
+    `bits` and `metadata` : of each map's file. `plan` : what all records share.
+    """
+
+    given: PictureSet
+    plan: Record
+    paths: Mapping[int, Sequence[Path | None]]
+    bits: Sequence[int]
+    metadata: Sequence[Metadata]
+
+    @property
+    def files(self) -> list[Path]:
+        """All of them that are files."""
+        return [path for several in self.paths.values() for path in several if path]
+
+    def write(
+        self, values: Sequence[np.ndarray], seed: int, text: Mapping[str, str]
+    ) -> list[Record]:
+        """Write `values`, (H, W, C_i) for each map as they are stored; the records in them."""
+        plan = dataclasses.replace(self.plan, seed=seed)
+        files = maps.record_of(plan, self.given.stack, self.bits)
+        for image, path, record, metadata, each in zip(
+            values, self.paths[seed], files, self.metadata, self.given.stack.maps, strict=True
+        ):
+            containers.write_picture(
+                image,
+                path,
+                bits=record.bits,
+                text={**record.text(), **text},
+                meaning=each.meaning,
+                metadata=metadata,
+            )
+        return files
+
+
+def opened(options: Options) -> PictureSet:
+    """The picture and its maps, in their own colours."""
+    return maps.opened(options.source, options, own=True)
 
 
 def record_of(
@@ -32,53 +76,66 @@ def record_of(
     options: Options,
     name: str,
     method: Method | Recoloring | None,
-    picture: Picture,
+    given: PictureSet,
     seed: int,
 ) -> Record:
     """What the records of all pictures of a run share; `method` : what is called `name`."""
-    height, width = picture.pixels.shape[:2]
     return Record(
         command=command,
         version=__version__,
         method=name,
         settings=stored_settings.as_stored(method) if method else {},
-        shape=(height, width),
+        shape=given.shape,
         seed=seed,
-        bits=picture.bits,
+        bits=8,
         deterministic=options.deterministic,
         alpha=Reading.of(options).alpha,
         image=Path(options.source).name,
-        image_hash=model_files.exemplar_hash(picture.pixels),
+        image_hash=model_files.exemplar_hash(given.pixels),
     ).looking_through(made_with(method))
 
 
-def paths(options: Options, default: str, plan: Record, seeds: Seeds) -> dict[int, Path | None]:
-    """The file of each picture by its seed, named as `-o` or `default` say; None: stdout."""
-    if options.output == "-":
-        return dict.fromkeys(seeds)
+def target(
+    options: Options,
+    default: str,
+    given: PictureSet,
+    plan: Record,
+    seeds: Seeds,
+    *,
+    bits: int | None = None,
+    keeps: bool = True,
+    more: Mapping[str, str] | None = None,
+) -> Target:
+    """The files, named as `-o` or `default` say with `more` fields.
+
+    TextoError where they could not hold what they should.
+    """
     fields = {
-        "stem": outputs.safe_stem(options.source),
         "method": name_in_files(plan.method, plan.random_layers),
         "size": written(plan.shape),
+        **(more or {}),
     }
-    default += ".tif" if plan.bits == 32 else ".png"
-    return {
-        seed: outputs.output_path(options.output, default, {**fields, "seed": seed})
-        for seed in seeds
-    }
-
-
-def check_keeps(path: Path | None, picture: Picture) -> None:
-    """Raise TextoError where a file named `path` would not keep the pixels of `picture`."""
-    outputs.check_format(path, 8, picture.pixels.shape[2])
-    suffix = path.suffix.lower() if path else ".png"
-    kept = _KEEPING.get(picture.bits)
-    if suffix in _LOSSY or (kept and suffix not in kept):
-        raise TextoError(
-            f"output {str(path or '-')!r}",
-            f"{suffix} files would not keep the {picture.bits}-bit pixels that stay",
-            f"use {', '.join(kept or outputs.DEEP)}",
-        )
+    stems = maps.distinct([outputs.safe_stem(path) for path in given.paths])
+    suffixes = maps.suffixes_of(given.stack)
+    paths: dict[int, list[Path | None]] = {}
+    for seed in seeds:
+        paths[seed] = [
+            None
+            if options.output == "-"
+            else outputs.output_path(
+                options.output, default + suffix, {"stem": stem, **fields, "seed": seed}
+            )
+            for stem, suffix in zip(stems, suffixes, strict=True)
+        ]
+    first = paths[seeds.first]
+    maps.check_names(options, first)
+    depths = maps.depths(given.stack, first, given=bits, keeps=keeps)
+    kept = [
+        containers.kept_metadata(path, picture.metadata, strip=options.strip)
+        for path, picture in zip(first, given.pictures, strict=True)
+    ]
+    outputs.check_stdout(options, len(seeds) * len(first))
+    return Target(given, plan, paths, depths, kept)
 
 
 @contextlib.contextmanager

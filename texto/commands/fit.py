@@ -6,9 +6,11 @@ import time
 from pathlib import Path
 
 from ..core import processes, registry
+from ..core.errors import TextoError
 from ..core.history import History, training_steps
 from ..io import model_files
-from . import curves, maps, outputs
+from ..io.codecs.encode import FORMATS
+from . import curves, outputs, source
 from .console import progress_bar, say, say_json
 from .options import Options
 from .running import threads
@@ -21,10 +23,11 @@ def run(options: Options) -> None:
     kept = Kept.of(options)
     seeds = kept.seeds(options.seed)
     method = Wanted.of(options).method()
-    origin = maps.open_exemplar(options.source, options, method, seeds.first)
+    origin = source.open_exemplar(options.source, options, method, seeds.first)
     made = made_with(method)
     called = name_in_files(registry.name_of(method), made.get("random_layers"))
     path = _output(options, called)
+    _check_suffix(path)
     plot = path.with_name(f"{path.stem}_loss.png") if options.plot else None
     written, read = [path, *filter(None, [plot])], [origin.path, *origin.others]
     outputs.check_outputs(written, read, force=options.force)
@@ -43,7 +46,7 @@ def run(options: Options) -> None:
         "seed": seeds.first,
         **made,
     }
-    if origin.stack is not None:
+    if not origin.stack.plain:
         notes |= origin.stack.notes()
     model_files.save(model, path, notes=notes, force=options.force)
     if plot:
@@ -54,6 +57,13 @@ def run(options: Options) -> None:
         say_json({"path": str(path), "seed": seeds.first, "seconds": seconds})
     else:
         say(str(path))
+
+
+def _check_suffix(path: Path) -> None:
+    """TextoError where a model would be called like a picture."""
+    if path.suffix.lower() in FORMATS:
+        why = "is the name of a picture, and the output is a model"
+        raise TextoError(f"output {str(path)!r}", why, "name it .safetensors")
 
 
 def _output(options: Options, method: str) -> Path:

@@ -17,11 +17,13 @@ from ..core.errors import TextoError
 from ..core.history import History
 from ..core.types import Progress
 from ..io import model_files, records
-from . import curves, outputs, powers, source, synth_plan
+from . import curves, maps, outputs, powers, synth_plan
 from .console import progress_bar, say, say_json
+from .containers import write_picture
 from .options import Options
+from .reading import Reading, is_model
 from .running import Seeds, threads, told_time
-from .source import Reading, Source
+from .source import Source
 from .wanted import name_in_files
 
 
@@ -34,7 +36,7 @@ class Job:
     """
 
     method: Guides
-    exemplar: np.ndarray
+    origin: Source
     guide: np.ndarray
     weight: float
     seeds: Seeds
@@ -59,34 +61,35 @@ def run(options: Options) -> None:
 def _planned(options: Options) -> Job:
     _check_options(options)
     repeated = records.read(options.repeat) if options.repeat else None
-    if repeated is not None and repeated.layout is not None:
+    if repeated is not None and repeated.layout is not None and len(repeated.layout.maps) > 1:
         raise TextoError("--guide", "leads one picture, not maps", "leave out --from")
     seeds = synth_plan.chosen_seeds(options, repeated)
-    origin = synth_plan.opened(options, repeated, seeds.first)
+    origin = synth_plan.opened(options, repeated)
     method = _checked_method(origin)
     guide = _guide(options.guide, Reading.of(options, repeated))
     height, width, channels = guide.shape
     shape = options.size.of((height, width)) if options.size else (height, width)
     outputs.check_memory(shape, origin.channels + max(1, channels))
     made = synth_plan.weights_of(origin, repeated)
-    stem = outputs.safe_stem(origin.path)
     called = name_in_files(registry.name_of(method), made.get("random_layers"))
-    paths = {seed: synth_plan.output(options, stem, called, shape, seed) for seed in seeds}
+    paths = {seed: synth_plan.output(options, origin, called, shape, seed)[0] for seed in seeds}
     plots = {seed: synth_plan.plot_path(paths[seed]) if options.plot else None for seed in seeds}
-    bits = synth_plan.checked_bits(options, repeated, origin, [paths[seeds.first]])[0]
+    first = [paths[seeds.first]]
+    bits = maps.depths(origin.stack, first, given=options.bits, repeated=repeated)
     inputs = [origin.path, options.guide, *([options.repeat] if options.repeat else [])]
     synth_plan.check_outputs(options, [*paths.values()], [*plots.values()], inputs)
     weight = options.guide_weight
     if weight is None:
         weight = inspect.signature(method.guide).parameters["weight"].default
     plan = dataclasses.replace(
-        synth_plan.record_of(origin, shape, seeds.first, bits, options, repeated),
+        synth_plan.record_of(origin, shape, seeds.first, bits[0], options, repeated),
         command="synth --guide",
         guide=Path(options.guide).name,
         guide_hash=model_files.exemplar_hash(guide),
         guide_weight=weight,
     ).looking_through(made)
-    return Job(method, origin.exemplar, guide, weight, seeds, plan, paths, plots)
+    (plan,) = maps.record_of(plan, origin.stack, bits)
+    return Job(method, origin, guide, weight, seeds, plan, paths, plots)
 
 
 def _check_options(options: Options) -> None:
@@ -112,7 +115,7 @@ def _check_options(options: Options) -> None:
 def _checked_method(origin: Source) -> Guides:
     """The method, which can follow a guide; TextoError for one that would not."""
     method = powers.require(origin.method, Guides, "follows no guide")
-    if origin.stack is not None:
+    if len(origin.stack.maps) > 1:
         raise TextoError(
             f"model {str(origin.path)!r}",
             "has several maps, and --guide leads one picture",
@@ -129,7 +132,7 @@ def _checked_method(origin: Source) -> Guides:
 
 def _guide(path: str, reading: Reading) -> np.ndarray:
     """(h, w, C') float32 in [0, 1]: the pixels of the guide."""
-    if source.is_model(path):
+    if is_model(path):
         raise TextoError(f"guide {path!r}", "is a model", "give a picture")
     return reading.open(path).pixels
 
@@ -138,7 +141,7 @@ def _made(job: Job, seed: int, options: Options, progress: Progress) -> Mapping[
     start, history = time.perf_counter(), History(progress)
     with told_time("guide", options):
         image = job.method.guide(
-            job.exemplar,
+            job.origin.exemplar,
             job.guide,
             job.plan.shape,
             weight=job.weight,
@@ -147,7 +150,12 @@ def _made(job: Job, seed: int, options: Options, progress: Progress) -> Mapping[
         )
     plan = dataclasses.replace(job.plan, seed=seed)
     path, plot = job.paths[seed], job.plots[seed]
-    outputs.write_picture(image, path, bits=plan.bits, text={**plan.text(), **history.text()})
+    (values,) = job.origin.stack.split(image, job.origin.exemplar)
+    meaning = job.origin.stack.maps[0].meaning
+    text = {**plan.text(), **history.text()}
+    write_picture(
+        values, path, bits=plan.bits, text=text, meaning=meaning, metadata=job.origin.metadata[0]
+    )
     if plot:
         curves.draw(history.steps, job.method, seed, plot)
     if path and not options.json:

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..io import model_files, records
-from . import source
 from .console import one_line, say, say_json
 from .options import Options
+from .reading import is_model
 
 
 def run(options: Options) -> None:
     """Print the record of a picture, or the metadata of a model."""
-    is_model = source.is_model(options.file)
-    stored = model_files.inspect(options.file) if is_model else records.stored_fields(options.file)
+    read = model_files.inspect if is_model(options.file) else records.stored_fields
+    stored = read(options.file)
     if options.json:
         say_json(stored)
         return

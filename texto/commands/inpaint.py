@@ -16,14 +16,14 @@ from ..core.contract import Inpaints
 from ..core.errors import TextoError
 from ..core.history import History
 from ..core.types import Progress
-from ..io.images import Picture
-from ..io.records import Record
 from ..patches.masks import as_mask, as_sources
-from . import editing, outputs, powers, source
+from . import editing, outputs, powers
 from .console import complain, progress_bar, say, say_json
+from .editing import Target
+from .maps import PictureSet
 from .options import Options
+from .reading import Reading, is_model
 from .running import Seeds, threads, told_time
-from .source import Reading
 from .wanted import Wanted
 
 DEFAULT_NAME = "{stem}_{method}_inpaint_s{seed}"
@@ -33,17 +33,15 @@ DEFAULT_NAME = "{stem}_{method}_inpaint_s{seed}"
 class Job:
     """Everything about a run that is known before it.
 
-    pixels : (H, W, C) float32 in [0, 1]; holes : (H, W) bool, True = fill; sources : (H, W) bool
-    or None. `plan` : what the records of all pictures share; a path of None is stdout.
+    holes : (H, W) bool, True = fill; sources : (H, W) bool or None.
     """
 
     method: Inpaints
-    pixels: np.ndarray
+    given: PictureSet
     holes: np.ndarray
     sources: np.ndarray | None
     seeds: Seeds
-    plan: Record
-    paths: Mapping[int, Path | None]  # by seed
+    target: Target
 
 
 def run(options: Options) -> None:
@@ -57,7 +55,7 @@ def run(options: Options) -> None:
         progress_bar(quiet=options.quiet) as progress,
         editing.told_memory(),
     ):
-        entries = [_made(job, seed, options, progress) for seed in job.seeds]
+        entries = [e for seed in job.seeds for e in _made(job, seed, options, progress)]
     job.seeds.tell(quiet=options.quiet)
     if options.json:
         say_json({"outputs": entries, "filled": share})
@@ -66,37 +64,43 @@ def run(options: Options) -> None:
 def _planned(options: Options) -> Job:
     seeds, reading = Seeds.chosen(options.seed, options.num), Reading.of(options)
     method = powers.require(Wanted.of(options).method(), Inpaints, "fills no holes")
-    picture = reading.open(options.source)
-    holes, sources = _masks(options, reading, picture.pixels.shape)
+    given = editing.opened(options)
+    holes, sources = _masks(options, reading, given.shape)
     name = registry.name_of(method)
     plan = dataclasses.replace(
-        editing.record_of("inpaint", options, name, method, picture, seeds.first),
+        editing.record_of("inpaint", options, name, method, given, seeds.first),
         mask=Path(options.mask).name,
         mask_inverted=options.invert_mask,
         mask_hash=_mask_hash(holes),
         source_mask=Path(options.source_mask).name if sources is not None else None,
         source_mask_hash=_mask_hash(sources) if sources is not None else None,
     )
-    paths = editing.paths(options, DEFAULT_NAME, plan, seeds)
-    _check_outputs(options, paths, picture)
-    return Job(method, picture.pixels, holes, sources, seeds, plan, paths)
+    target = editing.target(options, DEFAULT_NAME, given, plan, seeds)
+    inputs = [*given.paths, options.mask, *filter(None, [options.source_mask])]
+    outputs.check_outputs(target.files, inputs, force=options.force)
+    return Job(method, given, holes, sources, seeds, target)
 
 
-def _made(job: Job, seed: int, options: Options, progress: Progress) -> Mapping[str, Any]:
+def _made(job: Job, seed: int, options: Options, progress: Progress) -> list[Mapping[str, Any]]:
     start = time.perf_counter()
     history = History(progress)
     with told_time("inpaint", options):
         image = job.method.inpaint(
-            job.pixels.copy(), job.holes.copy(), sources=job.sources, rng=seed, progress=history
+            job.given.pixels.copy(),
+            job.holes.copy(),
+            sources=job.sources,
+            rng=seed,
+            progress=history,
         )
-    known = ~job.holes
-    image[known] = job.pixels[known]  # whatever other people's methods do
-    record, path = dataclasses.replace(job.plan, seed=seed), job.paths[seed]
-    outputs.write_picture(image, path, bits=record.bits, text={**record.text(), **history.text()})
-    if path and not options.json:
-        say(str(path))
+    # Known pixels are those of the file, whatever other people's methods do.
+    files = job.target.write(job.given.files(image, job.holes), seed, history.text())
     seconds = round(time.perf_counter() - start, 3)
-    return {"path": str(path), "size": record.size, "seed": seed, "s": seconds}
+    entries: list[Mapping[str, Any]] = []
+    for path, record in zip(job.target.paths[seed], files, strict=True):
+        if path and not options.json:
+            say(str(path))
+        entries.append({"path": str(path), "size": record.size, "seed": seed, "s": seconds})
+    return entries
 
 
 def _masks(
@@ -123,7 +127,7 @@ def _masks(
 
 def _white(path: str, what: str, reading: Reading) -> np.ndarray:
     """(H, W) bool: where the mean of the channels is above half, 127 of 255, in the file `path`."""
-    if source.is_model(path):
+    if is_model(path):
         raise TextoError(what, "is a model", "give a picture, white where pixels are meant")
     return reading.open(path).pixels.mean(axis=2) > 0.5
 
@@ -131,13 +135,3 @@ def _white(path: str, what: str, reading: Reading) -> np.ndarray:
 def _mask_hash(mask: np.ndarray) -> str:
     """The SHA-256 (hex) over the size and the bits of `mask` (H, W)."""
     return hashlib.sha256(repr(mask.shape).encode() + np.packbits(mask).tobytes()).hexdigest()
-
-
-def _check_outputs(options: Options, paths: Mapping[int, Path | None], picture: Picture) -> None:
-    """Raise TextoError where an output could not be written, or could not keep the pixels."""
-    path = next(iter(paths.values()))
-    outputs.check_stdout(options, options.num)
-    editing.check_keeps(path, picture)
-    inputs = [options.source, options.mask, options.source_mask]
-    files = [each for each in paths.values() if each]
-    outputs.check_outputs(files, [each for each in inputs if each], force=options.force)

@@ -1,4 +1,8 @@
-"""`--with` and `--weights-per-map`: aligned maps for the commands that make texture."""
+"""Aligned maps in every command: `--with`, `--weights-per-map`, `--kind`.
+
+Whatever a command works on is a `PictureSet`, of one picture as a rule: stacked it is one picture
+for the method, and what is made of it becomes one file for each map.
+"""
 
 from __future__ import annotations
 
@@ -7,37 +11,187 @@ import os
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 
-from ..core.contract import Method
+import numpy as np
+
+from ..core.choices import KINDS, Kind
 from ..core.errors import TextoError
-from ..editing import maps
-from ..io import records
+from ..editing.maps import Stack, is_binary
+from ..io import model_files, records
 from ..io.images import Picture
-from ..io.maps import Layout, check_size, check_weights
+from ..io.maps import Layout, Map, check_size, check_weights
 from ..io.records import Record
-from . import outputs, source
+from . import containers
 from .options import Options
-from .source import Reading, Source
+from .reading import Reading
 
-WEIGHTS = "--weights-per-map"
+WEIGHTS, KIND = "--weights-per-map", "--kind"
 
 
-def files_of(
-    first: str | os.PathLike, options: Options, repeated: Record | None = None
-) -> list[Path]:
-    """The files of a stack whose albedo is `first`: those that `--with` names.
+@dataclasses.dataclass(frozen=True, eq=False)
+class PictureSet:
+    """Pictures of one size that are worked on as one: a picture, or a picture and its maps.
 
-    Without it, those that the picture to repeat was made from. One file is a plain exemplar.
+    pixels : (H, W, C) float32 in [0, 1], those of all `pictures`, laid out as `stack` says.
     """
-    if options.maps:
-        return [Path(first), *map(Path, options.maps)]
-    if repeated is None or repeated.layout is None:
-        return [Path(first)]
-    count = len(repeated.layout.maps)
-    found = [records.find_map(repeated, number, options.repeat) for number in range(1, count)]
-    return [Path(first), *found]
+
+    paths: Sequence[Path]
+    pictures: Sequence[Picture]
+    stack: Stack
+    pixels: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width) of each."""
+        return self.pixels.shape[0], self.pixels.shape[1]
+
+    def files(self, made: np.ndarray, changed: np.ndarray | None = None) -> list[np.ndarray]:
+        """What is to be stored of the stacked picture `made` (H', W', C), one for each map.
+
+        Outside `changed` (H, W) the values are those of the files that were read, bit for bit.
+        """
+        values = self.stack.split(made, self.pixels)
+        if changed is not None:
+            for each, picture in zip(values, self.pictures, strict=True):
+                each[~changed] = picture.stored[~changed]
+        return values
 
 
-def weights_of(options: Options, count: int, repeated: Record | None = None) -> Sequence[float]:
+def opened(
+    first: str | os.PathLike,
+    options: Options,
+    repeated: Record | None = None,
+    *,
+    others: Sequence[str] | None = None,
+    own: bool = False,
+) -> PictureSet:
+    """The picture `first` and the maps that `--with` names, or those of the picture to repeat.
+
+    `others` : the maps, where `--with` names those of several pictures. `own` : colours stay as
+    the files have them. TextoError where they do not go together.
+    """
+    paths = [Path(first), *map(Path, options.maps if others is None else others)]
+    if len(paths) == 1 and repeated is not None and repeated.layout is not None:
+        numbers = range(1, len(repeated.layout.maps))
+        paths += [records.find_map(repeated, number, options.repeat) for number in numbers]
+    kinds = _kinds_of(options, len(paths), repeated)
+    reading = dataclasses.replace(Reading.of(options, repeated), own=own)
+    pictures = [reading.open(path, kind) for path, kind in zip(paths, kinds, strict=True)]
+    pictures = [_as_labels(k, picture, kinds[k]) for k, picture in enumerate(pictures)]
+    for path, picture in zip(paths, pictures, strict=True):
+        check_size((str(paths[0]), pictures[0].pixels), (str(path), picture.pixels))
+    weights = _weights_of(options, len(paths), repeated)
+    maps = [
+        Map(
+            name=path.name,
+            channels=picture.pixels.shape[2],
+            weight=weight,
+            bits=picture.bits,
+            sha256=model_files.exemplar_hash(picture.pixels),
+            meaning=picture.meaning,
+        )
+        for path, picture, weight in zip(paths, pictures, weights, strict=True)
+    ]
+    stack = Stack(tuple(maps))
+    pixels = stack.join([picture.pixels for picture in pictures])
+    return PictureSet(paths, pictures, stack, pixels)
+
+
+def refuse_for_models(options: Options) -> None:
+    """TextoError where options about maps are given beside a model."""
+    given = {"--with": options.maps, WEIGHTS: options.weights_per_map, KIND: options.kind}
+    for name, value in given.items():
+        if value:
+            why = "the maps of a model are those it was fitted to"
+            raise TextoError(name, why, "leave it out, or give the pictures")
+
+
+def distinct(stems: Sequence[str]) -> list[str]:
+    """`stems` with numbers where two are the same to some file system."""
+    found: list[str] = []
+    for stem in stems:
+        found.append(_other(stem, found))
+    return found
+
+
+def check_names(options: Options, paths: Sequence[Path | None]) -> None:
+    """TextoError where `-o` gives the maps of one picture one name."""
+    files = [path for path in paths if path]
+    if len({os.path.realpath(path) for path in files}) < len(files):
+        raise TextoError(
+            f"-o {options.output!r}",
+            f"names one file for {len(files)} maps",
+            "name a folder, or put {stem} into it as in -o 'new_{stem}.png'",
+        )
+
+
+def suffixes_of(stack: Stack) -> list[str]:
+    """The suffix of each map's file where none is asked for."""
+    return [containers.default_suffix(each.bits, each.meaning) for each in stack.maps]
+
+
+def depths(
+    stack: Stack,
+    paths: Sequence[Path | None],
+    *,
+    given: int | None = None,
+    repeated: Record | None = None,
+    keeps: bool = False,
+) -> list[int]:
+    """The bits of each map's file: as `given` for all, as repeated, or as the map was read."""
+    before: list[int | None] = [given] * len(paths)
+    if given is None and repeated is not None:
+        told = repeated.layout.maps if repeated.layout else ()
+        before = [each.bits for each in told] if told else [repeated.bits]
+    if len(before) != len(paths):
+        before = [None] * len(paths)
+    return [
+        containers.depth(path, each.bits, each.channels, each.meaning, given=bits, keeps=keeps)
+        for path, each, bits in zip(paths, stack.maps, before, strict=True)
+    ]
+
+
+def record_of(plan: Record, stack: Stack, bits: Sequence[int]) -> list[Record]:
+    """The record of each file, of `bits`, that the picture of `plan` becomes."""
+    if stack.plain:
+        return [dataclasses.replace(plan, bits=bits[0])]
+    written = [
+        dataclasses.replace(each, bits=depth, name=PurePath(each.name).name or "map")
+        for each, depth in zip(stack.maps, bits, strict=True)
+    ]
+    fields = Layout(tuple(written)).notes()
+    return [
+        dataclasses.replace(plan, bits=depth, maps=fields, map=k) for k, depth in enumerate(bits, 1)
+    ]
+
+
+def _as_labels(number: int, picture: Picture, kind: Kind | None) -> Picture:
+    """`picture`, as labels where it is a map of two values that nobody said the kind of."""
+    if number == 0 or kind or picture.meaning.kind != "colour" or not is_binary(picture.stored):
+        return picture
+    return dataclasses.replace(picture, meaning=dataclasses.replace(picture.meaning, kind="labels"))
+
+
+def _kinds_of(options: Options, count: int, repeated: Record | None) -> Sequence[Kind | None]:
+    """The kind of each of `count` maps: as given, as in the picture to repeat; None: by itself."""
+    if options.kind is None:
+        if repeated is None:
+            return [None] * count
+        if repeated.layout is None:
+            return ["colour"] * count
+        stored = [each.meaning.kind for each in repeated.layout.maps]
+        return stored if len(stored) == count else [None] * count
+    words, what = options.kind.split(","), f"{KIND} {options.kind!r}"
+    known: dict[str, Kind] = {kind: kind for kind in KINDS}
+    kinds = [known.get("colour" if word == "color" else word) for word in words]
+    if None in kinds:
+        raise TextoError(what, "is not known", f"choose from {', '.join(KINDS)}")
+    if len(kinds) not in (1, count):
+        why = f"are {len(kinds)} for {count} pictures"
+        raise TextoError(what, why, "give one for each, the exemplar's first")
+    return kinds if len(kinds) == count else [*kinds, *[None] * (count - 1)]
+
+
+def _weights_of(options: Options, count: int, repeated: Record | None) -> Sequence[float]:
     """The weight of each of `count` maps: as given, as in the picture to repeat, or 1."""
     text = options.weights_per_map
     if text is None:
@@ -57,91 +211,6 @@ def weights_of(options: Options, count: int, repeated: Record | None = None) -> 
     return weights
 
 
-def open_exemplar(
-    first: str | os.PathLike,
-    options: Options,
-    method: Method,
-    fit_seed: int,
-    repeated: Record | None = None,
-) -> Source:
-    """The picture `first` alone, or a stack of it and its maps, to be fitted with `method`."""
-    paths = files_of(first, options, repeated)
-    weights = weights_of(options, len(paths), repeated)
-    reading = Reading.of(options, repeated)
-    if len(paths) == 1:
-        return source.open_exemplar(first, reading, method, fit_seed)
-    pictures = [reading.open(path) for path in paths]
-    for path, picture in zip(paths, pictures, strict=True):
-        check_size((str(paths[0]), pictures[0].pixels), (str(path), picture.pixels))
-    stacked, stack = maps.stack(
-        [picture.pixels for picture in pictures],
-        weights=weights,
-        names=[path.name for path in paths],
-        bits=[picture.bits for picture in pictures],
-    )
-    stack.check_method(method)
-    whole = Picture(stacked, max(picture.bits for picture in pictures))
-    return source.to_fit(paths, whole, reading.alpha, method, fit_seed, stack=stack)
-
-
-def refuse_for_models(options: Options) -> None:
-    """TextoError where options about maps are given beside a model."""
-    for name, given in (("--with", options.maps), (WEIGHTS, options.weights_per_map)):
-        if given:
-            why = "the maps of a model are those it was fitted to"
-            raise TextoError(name, why, "leave it out, or give the pictures")
-
-
-def stems_of(origin: Source) -> list[str]:
-    """One stem for each file that a picture of `origin` becomes, no two alike."""
-    if origin.stack is None:
-        return [outputs.safe_stem(origin.path)]
-    stems: list[str] = []
-    for each in origin.stack.maps:
-        stems.append(_other(outputs.safe_stem(each.name), stems))
-    return stems
-
-
-def check_names(options: Options, paths: Sequence[Path | None]) -> None:
-    """TextoError where `-o` gives the maps of one picture one name."""
-    files = [path for path in paths if path]
-    if len({os.path.realpath(path) for path in files}) < len(files):
-        raise TextoError(
-            f"-o {options.output!r}",
-            f"names one file for {len(files)} maps",
-            "name a folder, or put {stem} into it as in -o 'new_{stem}.png'",
-        )
-
-
-def chosen_bits(
-    given: int | None,
-    repeated: Record | None,
-    stack: maps.Stack,
-    paths: Sequence[Path | None],
-) -> list[int]:
-    """The bits of each map's file: as `given` for all, as repeated, or as the map was read."""
-    if given is not None:
-        return [given] * len(paths)
-    before = repeated.layout if repeated else None
-    if before is not None and len(before.maps) == len(paths):
-        return [each.bits for each in before.maps]
-    return [_depth(path, each.bits) for path, each in zip(paths, stack.maps, strict=True)]
-
-
-def record_of(plan: Record, stack: maps.Stack | None, bits: Sequence[int]) -> list[Record]:
-    """The record of each file, of `bits`, that the picture of `plan` becomes."""
-    if stack is None:
-        return [dataclasses.replace(plan, bits=bits[0])]
-    written = [
-        dataclasses.replace(each, bits=depth, name=PurePath(each.name).name or "map")
-        for each, depth in zip(stack.maps, bits, strict=True)
-    ]
-    fields = Layout(tuple(written)).notes()
-    return [
-        dataclasses.replace(plan, bits=depth, maps=fields, map=k) for k, depth in enumerate(bits, 1)
-    ]
-
-
 def _repeated_weights(count: int, repeated: Record | None) -> Sequence[float]:
     if repeated is None or repeated.layout is None:
         return [1.0] * count
@@ -159,11 +228,3 @@ def _other(stem: str, taken: Sequence[str]) -> str:
         number += 1
         name = f"{stem}_{number}"
     return name
-
-
-def _depth(path: Path | None, bits: int) -> int:
-    """The bits of the file `path` for a map read at `bits`: all of them if it has the room."""
-    suffix = path.suffix.lower() if path else ".png"
-    if bits == 8 or suffix not in outputs.DEEP:
-        return 8
-    return 16 if suffix == ".png" else bits

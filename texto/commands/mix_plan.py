@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,20 +14,24 @@ from .. import __version__
 from ..core import registry
 from ..core.contract import Method, Mixes, MixesAlong
 from ..core.errors import TextoError, TextoWarning
+from ..core.kinds import Meaning
 from ..core.settings import settings_of
+from ..editing.maps import Stack
 from ..io import model_files, stored_settings
+from ..io.maps import Map
 from ..io.records import Record
 from ..steps.mixing.ingredients import method_for_others
-from . import outputs, powers, source
+from . import maps, outputs, powers, source
 from .options import Options
+from .reading import Reading, is_model
 from .running import Seeds
-from .source import Reading, Source
+from .source import Source
 from .synth_plan import DEFAULT_SIZE
 from .values import written
 from .wanted import Wanted, made_with, name_in_files
 
-DEFAULT_NAME = "{stem}_{method}_{size}_s{seed}.png"
-DEFAULT_ROW = "{stem}_{method}_{size}_s{seed}_steps.png"
+DEFAULT_NAME = "{stem}_{method}_{size}_s{seed}"
+DEFAULT_ROW = "{stem}_{method}_{size}_s{seed}_steps"
 MODEL = ".safetensors"
 _MAX_STEM = 120  # bytes, as for one picture
 _CLOSE = 1e-9  # how far from one a sum of weights may be without a note
@@ -39,16 +43,18 @@ class Job:
 
     `mixes` : the weights of each picture of a row, or of the one picture; `weight_map` : (h, w)
     float32 in [0, 1] or None. `plan` : what the records of all pictures share; `paths` gives
-    each seed's file, of which None is stdout.
+    the files of each seed, one for each map of `stack`, of which None is stdout.
     """
 
     method: Mixes
     origins: Sequence[Source]
+    stack: Stack
     mixes: Sequence[tuple[float, ...]]
     weight_map: np.ndarray | None
     seeds: Seeds
     plan: Record
-    paths: Mapping[int, Path | None]
+    bits: Sequence[int]
+    paths: Mapping[int, Sequence[Path | None]]
 
 
 def planned(options: Options) -> Job:
@@ -59,14 +65,15 @@ def planned(options: Options) -> Job:
         last = options.steps - 1
         mixes = [(1 - k / last, k / last) for k in range(options.steps)]
     seeds, reading = Seeds.chosen(options.seed, options.num), Reading.of(options)
-    method, origins = _opened(options, reading, seeds.first)
-    _check_channels(origins)
+    method, origins = _opened(options)
+    stack = _common_stack(origins)
     weight_map = _opened_map(options.map, reading, method)
     shape = (options.size or DEFAULT_SIZE).of(origins[0].shape)
     outputs.check_memory(shape, origins[0].channels)
     name, made = registry.name_of(method), made_with(method)
     called = name_in_files(name, made.get("random_layers"))
-    paths = {seed: _output(options, called, shape, seed) for seed in seeds}
+    paths = {seed: _outputs(options, stack, called, shape, seed) for seed in seeds}
+    maps.check_names(options, paths[seeds.first])
     plan = Record(
         command="mix",
         version=__version__,
@@ -74,16 +81,17 @@ def planned(options: Options) -> Job:
         settings=stored_settings.as_stored(method),
         shape=shape,
         seed=seeds.first,
-        bits=_checked_outputs(options, paths, origins),
+        bits=8,
         deterministic=options.deterministic,
         alpha=reading.alpha,
-        fit_seed=seeds.first,
+        fit_seed=options.fit_seed or 0,
         sources=tuple(origin.path.name for origin in origins),
         source_hashes=tuple(origin.model_hash or origin.exemplar_hash for origin in origins),
         map=Path(options.map).name if weight_map is not None else None,
         map_hash=model_files.exemplar_hash(weight_map) if weight_map is not None else None,
     ).looking_through(made)
-    return Job(method, origins, mixes, weight_map, seeds, plan, paths)
+    bits = _checked_outputs(options, paths, stack)
+    return Job(method, origins, stack, mixes, weight_map, seeds, plan, bits, paths)
 
 
 def beside(path: Path, number: int) -> Path:
@@ -130,8 +138,8 @@ def chosen_weights(given: str | None, count: int) -> tuple[float, ...]:
     return tuple(value / total for value in values)
 
 
-def _opened(options: Options, reading: Reading, seed: int) -> tuple[Mixes, list[Source]]:
-    """The method, and each source: a model as it is, a picture to be fitted with `seed`.
+def _opened(options: Options) -> tuple[Mixes, list[Source]]:
+    """The method, and each source: a model as it is, a picture to be fitted.
 
     Where a model is among them, pictures are fitted with the settings of the first one.
     """
@@ -139,7 +147,7 @@ def _opened(options: Options, reading: Reading, seed: int) -> tuple[Mixes, list[
     models = {
         number: source.open_model(path, wanted, {})
         for number, path in enumerate(options.sources)
-        if source.is_model(path)
+        if is_model(path)
     }
     given = [origin.method for origin in models.values()]
     method = powers.require(given[0] if given else wanted.method(), Mixes, "mixes no textures")
@@ -147,11 +155,30 @@ def _opened(options: Options, reading: Reading, seed: int) -> tuple[Mixes, list[
         _check_same(method, origin)
     fitted = next((origin.model for origin in models.values() if origin.model is not None), None)
     fitting = method if fitted is None else method_for_others(fitted)
+    others = _maps_of(options, models)
     origins = []
     for number, path in enumerate(options.sources):
-        opened = models.get(number) or source.open_exemplar(path, reading, fitting, seed)
+        opened = models.get(number) or source.open_exemplar(
+            path, options, fitting, options.fit_seed or 0, others=others[number]
+        )
         origins.append(opened)
     return method, origins
+
+
+def _maps_of(options: Options, models: Collection[int]) -> list[list[str]]:
+    """The maps of each source: of each `--with` one for each picture, in their order."""
+    pictures = [number for number in range(len(options.sources)) if number not in models]
+    found: list[list[str]] = [[] for _ in options.sources]
+    for each in options.maps:
+        if len(each) != len(pictures):
+            raise TextoError(
+                "--with",
+                f"names {len(each)} maps for {len(pictures)} pictures",
+                "give one for each, and --with again for the next kind of map",
+            )
+        for number, path in zip(pictures, each, strict=True):
+            found[number].append(path)
+    return found
 
 
 def _check_same(method: Method, origin: Source) -> None:
@@ -167,7 +194,8 @@ def _check_same(method: Method, origin: Source) -> None:
             raise TextoError(what, why, "fit all with the same settings")
 
 
-def _check_channels(origins: Sequence[Source]) -> None:
+def _common_stack(origins: Sequence[Source]) -> Stack:
+    """The maps of all `origins`, as the first has them; TextoError unless the others agree."""
     first = origins[0]
     for other in origins[1:]:
         if first.channels != other.channels:
@@ -177,6 +205,17 @@ def _check_channels(origins: Sequence[Source]) -> None:
                 f"{other.channels}",
                 "give textures of one kind, all in colour or all grey",
             )
+        told = [[_told(each) for each in origin.stack.maps] for origin in (first, other)]
+        if told[0] != told[1]:
+            why = f"those of {str(other.path)!r} are others than those of {str(first.path)!r}"
+            raise TextoError("maps", why, "give maps of the same kinds and ranges in one order")
+    bits = [max(o.stack.maps[k].bits for o in origins) for k in range(len(first.stack.maps))]
+    pairs = zip(first.stack.maps, bits, strict=True)
+    return Stack(tuple(dataclasses.replace(each, bits=depth) for each, depth in pairs))
+
+
+def _told(each: Map) -> tuple[int, float, Meaning]:
+    return each.channels, each.weight, each.meaning
 
 
 def _opened_map(path: str | None, reading: Reading, method: Mixes) -> np.ndarray | None:
@@ -188,45 +227,50 @@ def _opened_map(path: str | None, reading: Reading, method: Mixes) -> np.ndarray
         why = f"{registry.name_of(method)!r} does not vary a mix over a picture"
         able = ", ".join(powers.methods_with(MixesAlong))
         raise TextoError(what, why, f"use {able}, or --weights")
-    if source.is_model(path):
+    if is_model(path):
         raise TextoError(what, "is a model", "give a grey picture, black is A, white is B")
     return reading.open(path).pixels.mean(axis=2)
 
 
-def _output(options: Options, method: str, shape: tuple[int, int], seed: int) -> Path | None:
+def _outputs(
+    options: Options, stack: Stack, method: str, shape: tuple[int, int], seed: int
+) -> list[Path | None]:
+    """The file of each map, or of the model."""
     if options.output == "-":
-        return None
+        return [None] * len(stack.maps)
     stem = "-".join(outputs.safe_stem(path) for path in options.sources)
-    fields = {
-        "stem": stem.encode()[:_MAX_STEM].decode("utf-8", "ignore"),
-        "method": method,
-        "size": written(shape),
-        "seed": seed,
-    }
-    return outputs.output_path(
-        options.output, DEFAULT_ROW if options.steps else DEFAULT_NAME, fields
-    )
+    stem = stem.encode()[:_MAX_STEM].decode("utf-8", "ignore")
+    stems = [stem, *(outputs.safe_stem(each.name) for each in stack.maps[1:])]
+    fields = {"method": method, "size": written(shape), "seed": seed}
+    default = DEFAULT_ROW if options.steps else DEFAULT_NAME
+    paths: list[Path | None] = [
+        outputs.output_path(options.output, default + suffix, {"stem": name, **fields})
+        for name, suffix in zip(maps.distinct(stems), maps.suffixes_of(stack), strict=True)
+    ]
+    return paths[:1] if is_saved(paths[0]) else paths
+
+
+def is_saved(path: Path | None) -> bool:
+    """Whether the output `path` is a model."""
+    return path is not None and path.suffix.lower() == MODEL
 
 
 def _checked_outputs(
-    options: Options,
-    paths: Mapping[int, Path | None],
-    origins: Sequence[Source],
-) -> int:
-    """The bits of the pictures; TextoError where something could not be written later."""
-    path = next(iter(paths.values()))
-    inputs = [*options.sources, *([options.map] if options.map else [])]
-    files = [each for each in paths.values() if each]
+    options: Options, paths: Mapping[int, Sequence[Path | None]], stack: Stack
+) -> list[int]:
+    """The bits of each map; TextoError where something could not be written later."""
+    first = next(iter(paths.values()))
+    named = [path for each in options.maps for path in each]
+    inputs = [*options.sources, *named, *([options.map] if options.map else [])]
+    files = [each for several in paths.values() for each in several if each]
     if options.steps:
         files += [beside(p, k) for p in list(files) for k in range(1, options.steps + 1)]
-    if path and path.suffix.lower() == MODEL:
+    if is_saved(first[0]):
         _check_saved(options)
         outputs.check_outputs(files, inputs, force=options.force)
-        return 8
-    deep = path is None or path.suffix.lower() in outputs.DEEP
-    bits = options.bits or (16 if deep and max(o.bits for o in origins) > 8 else 8)
-    outputs.check_format(path, bits, origins[0].channels)
-    outputs.check_stdout(options, (options.steps or 1) * options.num)
+        return [8]
+    bits = maps.depths(stack, first, given=options.bits)
+    outputs.check_stdout(options, (options.steps or 1) * options.num * len(first))
     outputs.check_outputs(files, inputs, force=options.force)
     return bits
 

@@ -8,19 +8,14 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from ..core import memory
 from ..core.errors import TextoError
 from ..io.files import check_writable
-from ..io.images import SUFFIXES, encode_png, write_image
-from .console import write_bytes
 from .options import Options
 from .values import written
 
-DEFAULT_PICTURE = "{stem}_{method}_{size}_s{seed}.png"
+DEFAULT_PICTURE = "{stem}_{method}_{size}_s{seed}"
 DEFAULT_MODEL = "{stem}_{method}.safetensors"
-DEEP = (".png", ".tif", ".tiff")  # formats of 16 bits
 _MAX_STEM = 120  # bytes: leaves room for the rest of a name within 255
 _BYTES_PER_VALUE = 4 * 6  # float32; a 4096 x 4096 synthesis peaked at 18 bytes a value
 
@@ -69,21 +64,6 @@ def check_outputs(
         check_writable(path, force=force)
 
 
-def check_format(path: Path | None, bits: int, channels: int) -> None:
-    """Raise TextoError where pictures like this have no place in a file of `path`'s suffix."""
-    suffix = path.suffix.lower() if path else ".png"
-    if suffix not in SUFFIXES:
-        raise TextoError(
-            f"output {str(path)!r}", f"has the suffix {suffix!r}", f"use {', '.join(SUFFIXES)}"
-        )
-    if bits > 8 and suffix not in DEEP:
-        raise TextoError("--bits", f"{suffix} files hold 8 bits", f"use {', '.join(DEEP)}")
-    if channels not in (1, 3):
-        raise TextoError(
-            "model", f"has {channels} channels, and picture files 1 or 3", "use it from Python"
-        )
-
-
 def check_stdout(options: Options, pictures: int = 1) -> None:
     """Raise TextoError where `-o -` is given and `pictures` cannot go to stdout."""
     if options.output != "-":
@@ -94,16 +74,6 @@ def check_stdout(options: Options, pictures: int = 1) -> None:
         raise TextoError("--json", "would mix with the picture on stdout", "name a file with -o")
     if sys.stdout is None or sys.stdout.isatty():
         raise TextoError("-o -", "stdout is closed or a terminal", "redirect it, or name a file")
-
-
-def write_picture(
-    image: np.ndarray, path: Path | None, *, bits: int, text: Mapping[str, str]
-) -> None:
-    """Write `image` (H, W, C) to `path`, whole or not at all, or as PNG to stdout where None."""
-    if path is None:
-        write_bytes(encode_png(image, bits=bits, text=text))
-    else:
-        write_image(path, image, bits=bits, text=text)
 
 
 def check_memory(shape: tuple[int, int], channels: int) -> None:

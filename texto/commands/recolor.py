@@ -14,20 +14,23 @@ from ..core import memory
 from ..core.errors import TextoError
 from ..core.settings import parse_settings, settings_of
 from ..core.types import Progress
+from ..editing.maps import Stack
 from ..editing.recoloring import Recoloring, joined, recolored
-from ..io import model_files
+from ..io import colours, model_files
+from ..io.codecs.samples import Metadata
 from ..io.images import Picture
-from ..io.records import Record
 from . import editing, outputs
 from .console import complain, progress_bar, say, say_json
+from .containers import check_suffix, write_picture
+from .editing import Target
+from .maps import PictureSet
 from .options import Options
+from .reading import Reading
 from .running import Seeds, threads, told_time
-from .source import Reading
 from .values import written
 
 DEFAULT_NAME = "{stem}_like_{like}_s{seed}"
 METHOD = "gmm-ot"  # as the record calls it
-FLOAT = (".tif", ".tiff")  # formats of 32 bits
 _BYTES_PER_VALUE = 14  # the result, its copies when it is written
 _BYTES_BESIDES = 500 << 20  # the filter's sums
 _OPTIONS = {"components": "n_components", "smooth": "smooth", "radius": "radius"}
@@ -37,16 +40,15 @@ _OPTIONS = {"components": "n_components", "smooth": "smooth", "radius": "radius"
 class Job:
     """Everything about a run that is known before it.
 
-    pixels, like : (H, W, C) and (h, w, C') float32 in [0, 1]. A path of None is stdout, a figure
-    of None is none.
+    pixels, like : (H, W, C) and (h, w, C') float32 in [0, 1], in sRGB. A figure of None is none.
     """
 
     settings: Recoloring
+    given: PictureSet
     pixels: np.ndarray
     like: np.ndarray
     seeds: Seeds
-    record: Record
-    path: Path | None
+    target: Target
     figure: Path | None
 
 
@@ -58,31 +60,80 @@ def run(options: Options) -> None:
         progress_bar(quiet=options.quiet) as progress,
         editing.told_memory(),
     ):
-        entry = _made(job, options, progress)
+        entries = _made(job, options, progress)
     job.seeds.tell(quiet=options.quiet)
     if options.json:
-        say_json({"outputs": [entry]})
+        say_json({"outputs": entries})
 
 
 def _planned(options: Options) -> Job:
     seeds, reading = Seeds.chosen(options.seed), Reading.of(options)
     settings = _settings(options)
-    picture, other = (reading.open(path) for path in (options.source, options.like))
-    channels = joined(picture.pixels, other.pixels)[0].shape[2]
-    path = _path(options, picture, seeds.first)
-    bits = _bits(options, path, picture.bits)
+    given = editing.opened(options)
+    if given.pictures[0].meaning.kind != "colour":
+        what, remedy = f"picture {options.source!r}", "give --kind colour if they are colours"
+        raise TextoError(what, f"holds {given.pictures[0].meaning.kind}, no colours", remedy)
+    pixels, like = colours_of(given.pictures[0]), reading.open(options.like, "colour")
+    channels = joined(pixels, like.pixels)[0].shape[2]
+    given = _widened(given, channels)
     figure = Path(options.figure) if options.figure is not None else None
-    outputs.check_stdout(options)
-    outputs.check_format(path, min(bits, 16), channels)
-    _check_files(options, path, figure)
-    _check_memory(picture.pixels.shape[:2], channels)
-    record = dataclasses.replace(
-        editing.record_of("recolor", options, METHOD, settings, picture, seeds.first),
-        bits=bits,
+    _check_memory(pixels.shape[:2], channels)
+    plan = dataclasses.replace(
+        editing.record_of("recolor", options, METHOD, settings, given, seeds.first),
         like=Path(options.like).name,
-        like_hash=model_files.exemplar_hash(other.pixels),
+        like_hash=model_files.exemplar_hash(like.pixels),
     )
-    return Job(settings, picture.pixels, other.pixels, seeds, record, path, figure)
+    more = {"like": outputs.safe_stem(options.like)}
+    target = editing.target(
+        options, DEFAULT_NAME, given, plan, seeds, bits=options.bits, keeps=False, more=more
+    )
+    _check_files(options, target, figure)
+    return Job(settings, given, pixels, like.pixels, seeds, target, figure)
+
+
+def colours_of(picture: Picture) -> np.ndarray:
+    """The colours of `picture`, opened in its own, (H, W, 1 or 3) in sRGB.
+
+    Where nobody sees them they are the mean of those that are seen.
+    """
+    values = picture.stored
+    if values.shape[2] in (2, 4):
+        seen = values[..., -1] > 0
+        values = values[..., :-1].copy()
+        values[~seen] = values[seen].mean(axis=0) if seen.any() else 0.5
+    if not picture.meaning.in_range:
+        return picture.meaning.worked(values)
+    return colours.in_srgb(values, picture.metadata, [])[0]
+
+
+def as_stored(made: np.ndarray, picture: Picture) -> np.ndarray:
+    """The values (H, W, C) to store in the place of `picture` for colours `made` in sRGB."""
+    if picture.meaning.in_range:
+        values = colours.in_file(made, picture.metadata)
+    else:
+        values = picture.meaning.stored(made, made)
+    if picture.stored.shape[2] in (2, 4):
+        values = np.concatenate([values, picture.stored[..., -1:]], axis=2)
+    return values
+
+
+def _widened(given: PictureSet, channels: int) -> PictureSet:
+    """`given` as it is when its grey pictures have become coloured ones of `channels`."""
+    pictures, stacked = list(given.pictures), list(given.stack.maps)
+    for number, picture in enumerate(pictures):
+        opaque = picture.stored.shape[2] - (picture.stored.shape[2] in (2, 4))
+        if picture.meaning.kind == "colour" and opaque < channels:
+            grey = dataclasses.replace(picture.metadata, profile=_of_colour(picture.metadata))
+            pictures[number] = dataclasses.replace(picture, metadata=grey)
+            wide = stacked[number].channels - opaque + channels
+            stacked[number] = dataclasses.replace(stacked[number], channels=wide)
+    return dataclasses.replace(given, pictures=pictures, stack=Stack(tuple(stacked)))
+
+
+def _of_colour(metadata: Metadata) -> bytes | None:
+    """The profile of `metadata` if colours may have it."""
+    profile = metadata.profile
+    return None if profile and profile[16:20] == b"GRAY" else profile
 
 
 def _settings(options: Options) -> Recoloring:
@@ -99,37 +150,12 @@ def _settings(options: Options) -> Recoloring:
     return Recoloring(**values)
 
 
-def _path(options: Options, picture: Picture, seed: int) -> Path | None:
-    """The file to write, named as `-o` or the default say; None: stdout."""
-    if options.output == "-":
-        return None
-    height, width = picture.pixels.shape[:2]
-    fields = {
-        "stem": outputs.safe_stem(options.source),
-        "like": outputs.safe_stem(options.like),
-        "size": written((height, width)),
-        "seed": seed,
-    }
-    suffix = ".tif" if picture.bits == 32 and options.bits is None else ".png"
-    return outputs.output_path(options.output, DEFAULT_NAME + suffix, fields)
-
-
-def _bits(options: Options, path: Path | None, bits: int) -> int:
-    """As asked for, or as many of the picture's `bits` as the file holds."""
-    if options.bits is not None:
-        return options.bits
-    suffix = path.suffix.lower() if path else ".png"
-    if suffix in FLOAT:
-        return bits
-    return min(bits, 16 if suffix in outputs.DEEP else 8)
-
-
-def _check_files(options: Options, path: Path | None, figure: Path | None) -> None:
-    """Raise TextoError where the picture or the figure could not be written."""
+def _check_files(options: Options, target: Target, figure: Path | None) -> None:
+    """Raise TextoError where a picture or the figure could not be written."""
     if figure is not None:
-        outputs.check_format(figure, 8, 3)
-    files = [each for each in (path, figure) if each]
-    outputs.check_outputs(files, [options.source, options.like], force=options.force)
+        check_suffix(figure, "--figure")
+    files = [*target.files, *filter(None, [figure])]
+    outputs.check_outputs(files, [*target.given.paths, options.like], force=options.force)
 
 
 def _check_memory(shape: tuple[int, int], channels: int) -> None:
@@ -142,27 +168,34 @@ def _check_memory(shape: tuple[int, int], channels: int) -> None:
         raise TextoError("memory", why, "scale the picture down")
 
 
-def _made(job: Job, options: Options, progress: Progress) -> Mapping[str, Any]:
-    start = time.perf_counter()
+def _made(job: Job, options: Options, progress: Progress) -> list[Mapping[str, Any]]:
+    start, (seed,) = time.perf_counter(), job.seeds
     with told_time("recolor", options):
-        made = recolored(job.pixels, job.like, job.settings, rng=job.record.seed, progress=progress)
+        made = recolored(job.pixels, job.like, job.settings, rng=seed, progress=progress)
+        values = [as_stored(made.image, job.given.pictures[0])]
+        for picture in job.given.pictures[1:]:
+            if picture.meaning.kind == "colour":
+                values.append(as_stored(made.other(colours_of(picture)), picture))
+            else:
+                values.append(picture.stored)
     with told_time("write", options):
-        outputs.write_picture(made.image, job.path, bits=job.record.bits, text=job.record.text())
-    entry: dict[str, Any] = {
-        "path": str(job.path),
-        "size": job.record.size,
-        "seed": job.record.seed,
-        "moments_error": round(made.error, 6),
-    }
+        files = job.target.write(values, seed, {})
+    more: dict[str, Any] = {"moments_error": round(made.error, 6)}
     if job.figure:
         from ..editing.recoloring.figure import figure
 
         title = f"{Path(options.source).name} like {Path(options.like).name}"
-        outputs.write_picture(figure(made, title), job.figure, bits=8, text={})
-        entry["figure"] = str(job.figure)
+        write_picture(figure(made, title), job.figure, bits=8, text={})
+        more["figure"] = str(job.figure)
     if options.verbose:
         complain(f"texto: mean and covariance within {100 * made.error:.2g} % of the other's")
-    if job.path and not options.json:
-        for file in filter(None, (entry["path"], entry.get("figure"))):
-            say(file)
-    return {**entry, "s": round(time.perf_counter() - start, 3)}
+    seconds = round(time.perf_counter() - start, 3)
+    entries: list[Mapping[str, Any]] = []
+    for path, record in zip(job.target.paths[seed], files, strict=True):
+        if path and not options.json:
+            say(str(path))
+        entry = {"path": str(path), "size": record.size, "seed": seed, "s": seconds}
+        entries.append({**entry, **more})
+    if job.figure and not options.json:
+        say(str(job.figure))
+    return entries

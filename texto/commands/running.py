@@ -39,6 +39,9 @@ class Seeds:
             )
         return cls(given, count)
 
+    def __len__(self) -> int:
+        return self.count
+
     def __iter__(self) -> Iterator[int]:
         return iter(range(self.first, self.first + self.count))
 

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..core.choices import Kind
 from ..core.errors import TextoError
 from ..core.types import Progress, Step
 from ..io.files import replacing
-from . import outputs, score_table, source
+from ..io.images import Picture
+from . import outputs, score_table
 from .console import progress_bar, say, say_json, write_bytes
 from .options import Options
+from .reading import Reading, is_model
 from .running import threads, told_time
-from .source import Reading
 from .values import written
 
 if TYPE_CHECKING:
@@ -32,15 +34,15 @@ def run(options: Options) -> None:
     columns = metrics.chosen(_names(options.columns))
     path = _output(options)
     reading = Reading.of(options)
-    exemplar = _opened("exemplar", options.source, reading)
+    exemplar = _opened("exemplar", options.source, reading, options.kind)
     _check_results(options, reading, exemplar, columns)
     names = [column.name for column in columns]
-    judge = metrics.Judge(exemplar, names, seed=options.seed, n_draws=options.draws)
+    judge = metrics.Judge(exemplar.pixels, names, seed=options.seed, n_draws=options.draws)
     with (
         threads(deterministic=options.deterministic),
         progress_bar(quiet=options.quiet) as progress,
     ):
-        table = _scored(judge, options, reading, progress)
+        table = _scored(judge, options, reading, exemplar, progress)
     if path is not None:
         with replacing(path) as file:
             file.write(table.csv())
@@ -54,13 +56,13 @@ def run(options: Options) -> None:
 
 
 def _scored(
-    judge: Judge, options: Options, reading: Reading, progress: Progress
+    judge: Judge, options: Options, reading: Reading, exemplar: Picture, progress: Progress
 ) -> score_table.ScoreTable:
     total = len(options.results) + (not options.no_floor)
     rows = []
     for number, path in enumerate(options.results, 1):
         with told_time(f"score {path}", options):
-            pixels = _opened("result", path, reading)
+            pixels = _result(path, reading, exemplar)
             rows.append(score_table.Row(path, pixels.shape[:2], judge.scores(pixels)))
         progress(Step("score", 0, number, total))
     floor = None
@@ -97,22 +99,22 @@ def _output(options: Options) -> Path | None:
 
 
 def _check_results(
-    options: Options, reading: Reading, exemplar: np.ndarray, columns: Sequence[Column]
+    options: Options, reading: Reading, exemplar: Picture, columns: Sequence[Column]
 ) -> None:
     """Raise TextoError where a picture cannot be opened or compared, before anything is computed.
 
     A picture is opened again when it is scored: all of them need not fit in memory.
     """
     least = min((column.smallest for column in columns if column.absent() is None), default=1)
-    _check_size(f"exemplar {options.source!r}", exemplar, least)
+    _check_size(f"exemplar {options.source!r}", exemplar.pixels, least)
     for path in options.results:
-        pixels = _opened("result", path, reading)
+        pixels = _result(path, reading, exemplar)
         _check_size(f"result {path!r}", pixels, least)
-        if pixels.shape[2] != exemplar.shape[2]:
+        if pixels.shape[2] != exemplar.pixels.shape[2]:
             raise TextoError(
                 f"result {path!r}",
                 f"is {_KINDS[pixels.shape[2] == 1]}, and the exemplar "
-                f"{_KINDS[exemplar.shape[2] == 1]}",
+                f"{_KINDS[exemplar.pixels.shape[2] == 1]}",
                 "convert one of them",
             )
 
@@ -127,10 +129,18 @@ def _check_size(what: str, pixels: np.ndarray, least: int) -> None:
         )
 
 
-def _opened(kind: str, path: str, reading: Reading) -> np.ndarray:
-    """The pixels (H, W, C) of the picture at `path`."""
-    if source.is_model(path):
+def _result(path: str, reading: Reading, exemplar: Picture) -> np.ndarray:
+    """The pixels (H, W, C) of the result at `path`, in what is 0 and 1 for the `exemplar`."""
+    picture = _opened("result", path, reading, exemplar.meaning.kind)
+    if exemplar.meaning.in_range and picture.meaning.in_range:
+        return picture.pixels
+    return np.clip(exemplar.meaning.worked(picture.stored), 0, 1)
+
+
+def _opened(what: str, path: str, reading: Reading, kind: Kind | None = None) -> Picture:
+    """The picture at `path`."""
+    if is_model(path):
         raise TextoError(
-            f"{kind} {path!r}", "is a model", "make a picture of it with 'texto synth'"
+            f"{what} {path!r}", "is a model", "make a picture of it with 'texto synth'"
         )
-    return reading.open(path).pixels
+    return reading.open(path, kind)

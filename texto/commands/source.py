@@ -12,36 +12,19 @@ from typing import Any
 
 import numpy as np
 
+from ..core.choices import Alpha
 from ..core.contract import Method, Model, Trains
-from ..core.errors import TextoError, TextoWarning
+from ..core.errors import TextoWarning
 from ..core.types import Progress
 from ..editing.maps import Stack, stack_told
 from ..io import model_files, stored_settings
-from ..io.images import MAX_PIXELS, Alpha, Picture, open_image
+from ..io.codecs.samples import NOTHING, Metadata
+from ..io.maps import Map
 from ..io.records import Record, is_base_name, is_seed
+from . import maps
 from .options import Options
+from .reading import Reading
 from .wanted import Wanted, made_with
-
-
-@dataclasses.dataclass(frozen=True)
-class Reading:
-    """How pictures are opened: what is done with transparent ones, and how large they may be."""
-
-    alpha: Alpha = "refuse"
-    max_pixels: int = MAX_PIXELS
-
-    @classmethod
-    def of(cls, options: Options, repeated: Record | None = None) -> Reading:
-        """As `options` say, or else as it was for the picture to repeat."""
-        alpha = options.alpha or (repeated and repeated.alpha)
-        return cls(alpha or "refuse", options.max_pixels or MAX_PIXELS)
-
-    def open(self, path: str | os.PathLike) -> Picture:
-        """The picture at `path`; TextoError if it is none, or a model."""
-        if is_model(path):
-            what, remedy = f"exemplar {os.fspath(path)!r}", "give the picture, or use 'texto synth'"
-            raise TextoError(what, "is a model", remedy)
-        return open_image(path, alpha=self.alpha, max_pixels=self.max_pixels)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -50,21 +33,22 @@ class Source:
 
     `exemplar` : (H, W, C) float32 in [0, 1], called `exemplar_name` where its file is known, and
     read with `alpha` where it was read now. `model` is None where it has still to be fitted with
-    `fit_seed`. `stack` : the maps that the exemplar is made of, None for one picture; `others` :
-    the files of all but the first. `notes` : those in the model's file.
+    `fit_seed`. `stack` : the maps that the exemplar is made of, of one picture as a rule;
+    `others` : the files of all but the first. `metadata` : what files made of each map say of
+    their colours. `notes` : those in the model's file.
     """
 
     path: Path
     method: Method
     exemplar: np.ndarray
     exemplar_name: str | None
-    bits: int
     fit_seed: int | None
+    stack: Stack
     alpha: Alpha | None = None
     model: Model | None = None
     model_hash: str | None = None
-    stack: Stack | None = None
     others: Sequence[Path] = ()
+    metadata: Sequence[Metadata] = ()
     notes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @cached_property
@@ -91,86 +75,62 @@ class Source:
     def made(
         self, model: Model, shape: tuple[int, int], seed: int, progress: Progress
     ) -> Sequence[np.ndarray]:
-        """What `model` makes of shape (height, width): one picture, or one for each map."""
-        if self.stack is None:
-            return [model.synthesize(shape, rng=seed, progress=progress)]
+        """What `model` makes of shape (height, width), to be stored: one picture for each map."""
         return self.stack.synthesize(model, shape, rng=seed, progress=progress)
 
 
-def is_model(path: str | os.PathLike) -> bool:
-    """Whether `path` is, or at least claims to be, a model file."""
-    return model_files.is_model(path) or Path(path).suffix.lower() == ".safetensors"
-
-
 def open_exemplar(
-    path: str | os.PathLike, reading: Reading, method: Method, fit_seed: int
-) -> Source:
-    """The picture at `path`, to be fitted with `method`."""
-    return to_fit([path], reading.open(path), reading.alpha, method, fit_seed)
-
-
-def to_fit(
-    paths: Sequence[str | os.PathLike],
-    picture: Picture,
-    alpha: Alpha,
+    path: str | os.PathLike,
+    options: Options,
     method: Method,
     fit_seed: int,
+    repeated: Record | None = None,
     *,
-    stack: Stack | None = None,
+    others: Sequence[str] | None = None,
 ) -> Source:
-    """The `picture` in one file, or the `stack` of those in several, as a source."""
-    first, *others = map(Path, paths)
-    pixels = picture.pixels
-    if (pixels == pixels[0, 0]).all():
-        note = f"exemplar {os.fspath(paths[0])!r} has one colour only, and so will the texture"
+    """The picture at `path` alone, or a stack of it and its maps, to be fitted with `method`."""
+    given = maps.opened(path, options, repeated, others=others)
+    given.stack.check_method(method)
+    if (given.pixels == given.pixels[0, 0]).all():
+        note = f"exemplar {os.fspath(path)!r} has one colour only, and so will the texture"
         warnings.warn(note, TextoWarning, stacklevel=2)
+    first, *rest = given.paths
     return Source(
         path=first,
         method=method,
-        exemplar=pixels,
+        exemplar=given.pixels,
         exemplar_name=first.name,
-        bits=picture.bits,
         fit_seed=fit_seed,
-        alpha=alpha,
-        stack=stack,
-        others=others,
+        stack=given.stack,
+        alpha=Reading.of(options, repeated).alpha,
+        others=rest,
+        metadata=[Metadata(srgb=each.metadata.srgb) for each in given.pictures],
     )
 
 
-def open_model(
-    path: str | os.PathLike,
-    wanted: Wanted,
-    repeated: Mapping[str, Any],
-    *,
-    maps: bool = False,
-) -> Source:
+def open_model(path: str | os.PathLike, wanted: Wanted, repeated: Mapping[str, Any]) -> Source:
     """The model at `path`, with settings of the synthesis from `repeated` and then as `wanted`.
 
     `repeated` are the settings of a picture to repeat; those fixed at fitting stay the model's.
-    A model of several maps is refused unless the caller knows what to do with `maps`.
     """
     stored = model_files.inspect(path)
-    stack = stack_told(stored, path)
-    if stack is not None and not maps:
-        raise TextoError(
-            f"model {os.fspath(path)!r}",
-            f"has {stack.channels} channels of {len(stack.maps)} maps, and this takes one picture",
-            "give it to 'texto synth', or use it from Python",
-        )
+    told = stack_told(stored, path)
     model = wanted.changed(model_files.load(path), repeated)
-    if stack is not None:
-        stack.check_method(model.method)
+    if told is not None:
+        told.check_method(model.method)
     exemplar, seed = (stored["notes"].get(key) for key in ("exemplar", "seed"))
+    name = exemplar if is_base_name(exemplar) else None
+    stack = told or Stack((Map(name or Path(path).name, model.exemplar.shape[2]),))
     return Source(
         path=Path(path),
         method=model.method,
         exemplar=model.exemplar,
-        exemplar_name=exemplar if is_base_name(exemplar) else None,
-        bits=8,
+        exemplar_name=name,
         fit_seed=seed if is_seed(seed) else None,
+        stack=stack,
+        metadata=[NOTHING] * len(stack.maps),
         model=model,
         model_hash=stored["tensors_sha256"],
-        stack=stack,
         notes=stored["notes"],
     )
 

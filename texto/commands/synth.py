@@ -12,9 +12,11 @@ import numpy as np
 from ..core.contract import Model, ShowsSources
 from ..core.history import History, training_steps
 from ..core.types import Progress
+from ..editing.maps import pooled
 from ..io.records import Record
-from . import curves, outputs
+from . import curves
 from .console import progress_bar, say, say_json
+from .containers import write_picture
 from .options import Options
 from .powers import require
 from .running import threads, told_time
@@ -48,9 +50,17 @@ def _made(job: Job, options: Options, progress: Progress) -> list[Mapping[str, A
             images = [_with_sources(job, model, plan, shown, history)]
         else:
             images = list(job.origin.made(model, plan.shape, plan.seed, history))
-        for image, made, path in zip(images, records, paths, strict=True):
-            text = {**made.text(), **history.text()}
-            outputs.write_picture(image, path, bits=made.bits, text=text)
+        for image, made, path, each, metadata in zip(
+            images, records, paths, job.origin.stack.maps, job.origin.metadata, strict=True
+        ):
+            write_picture(
+                image,
+                path,
+                bits=made.bits,
+                text={**made.text(), **history.text()},
+                meaning=each.meaning,
+                metadata=metadata,
+            )
         if plot:
             steps = history.steps or training_steps(model)
             curves.draw(steps, model.method, plan.seed, plot)
@@ -72,5 +82,6 @@ def _with_sources(
     )
     colours = np.full((*plan.shape, 3), 0.5, np.float32)
     colours[..., :2] = (sources / np.maximum(np.array(job.origin.shape) - 1, 1))[..., ::-1]
-    outputs.write_picture(np.clip(colours, 0, 1), shown, bits=8, text={})
-    return picture
+    write_picture(np.clip(colours, 0, 1), shown, bits=8, text={})
+    (stored,) = job.origin.stack.split(picture, pooled([model]))
+    return stored

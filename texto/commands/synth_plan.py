@@ -17,6 +17,7 @@ from ..io.records import Record
 from . import maps, outputs, source
 from .options import Options
 from .powers import require
+from .reading import is_model
 from .running import Seeds
 from .source import Source
 from .values import Size, written
@@ -44,15 +45,14 @@ def planned(options: Options) -> Job:
     """The job that `options` describe; TextoError where it could not be done."""
     repeated = records.read(options.repeat) if options.repeat else None
     seeds = chosen_seeds(options, repeated)
-    origin = opened(options, repeated, seeds.first)
+    origin = opened(options, repeated)
     shape = _chosen_shape(options, repeated, origin)
     outputs.check_memory(shape, origin.channels)
     made = weights_of(origin, repeated)
     called = name_in_files(registry.name_of(origin.method), made.get("random_layers"))
-    stems = maps.stems_of(origin)
-    paths = [[output(options, stem, called, shape, seed) for stem in stems] for seed in seeds]
+    paths = [output(options, origin, called, shape, seed) for seed in seeds]
     maps.check_names(options, paths[0])
-    bits = checked_bits(options, repeated, origin, paths[0])
+    bits = maps.depths(origin.stack, paths[0], given=options.bits, repeated=repeated)
     plots = [plot_path(files[0]) if options.plot else None for files in paths]
     shown = [_sources_path(files, origin) if options.show_sources else None for files in paths]
     inputs = [origin.path, *origin.others, *([options.repeat] if options.repeat else [])]
@@ -92,7 +92,7 @@ def record_of(
 def _sources_path(files: Sequence[Path | None], origin: Source) -> Path:
     """Where the sources of the picture `files` go; TextoError where there are none to show."""
     require(origin.method, ShowsSources, "does not say which pixel of the exemplar is where")
-    if origin.stack is not None:
+    if len(origin.stack.maps) > 1:
         raise TextoError("--show-sources", "is for one picture, not for maps", "leave out --with")
     if files[0] is None:
         raise TextoError(
@@ -120,7 +120,7 @@ def check_outputs(
     outputs.check_outputs(files, inputs, force=options.force)
 
 
-def opened(options: Options, repeated: Record | None, seed: int) -> Source:
+def opened(options: Options, repeated: Record | None) -> Source:
     """The exemplar or model that the options name, or that the picture to repeat was made from."""
     path = options.source
     if path is None:
@@ -129,13 +129,12 @@ def opened(options: Options, repeated: Record | None, seed: int) -> Source:
         path = records.find_source(repeated, options.repeat)
     if repeated is not None:
         _note_version(repeated)
-    if source.is_model(path):
+    if is_model(path):
         origin = _opened_model(path, options, repeated)
     else:
         stored = (repeated.method, repeated.settings) if repeated else None
-        fit_seed = _fit_seed(repeated, seed)
         method = Wanted.of(options).method(stored)
-        origin = maps.open_exemplar(path, options, method, fit_seed, repeated)
+        origin = source.open_exemplar(path, options, method, fit_seed(options, repeated), repeated)
     if repeated and not _same_origin(origin, repeated):
         warnings.warn(
             f"{path!s} is not what the picture was made from: the result will be another",
@@ -147,8 +146,10 @@ def opened(options: Options, repeated: Record | None, seed: int) -> Source:
 
 def _opened_model(path: str | Path, options: Options, repeated: Record | None) -> Source:
     maps.refuse_for_models(options)
+    if options.fit_seed is not None:
+        raise TextoError("--fit-seed", "a model is fitted already", "leave it out")
     settings = repeated.settings if repeated else {}
-    origin = source.open_model(path, Wanted.of(options), settings, maps=True)
+    origin = source.open_model(path, Wanted.of(options), settings)
     if repeated and registry.name_of(origin.method) != repeated.method:
         raise TextoError(
             f"model {str(path)!r}",
@@ -173,7 +174,7 @@ def weights_of(origin: Source, repeated: Record | None) -> Mapping[str, str]:
 
 def _same_origin(origin: Source, repeated: Record) -> bool:
     """Whether `origin` gives the model that the picture to repeat was made from."""
-    if origin.stack and repeated.layout:  # weights may be others, as settings may
+    if repeated.layout:  # weights may be others, as settings may
         hashes = [[each.sha256 for each in stack.maps] for stack in (origin.stack, repeated.layout)]
         if hashes[0] != hashes[1]:
             return False
@@ -186,9 +187,12 @@ def _same_origin(origin: Source, repeated: Record) -> bool:
     return origin.fit_seed == repeated.fit_seed
 
 
-def _fit_seed(repeated: Record | None, seed: int) -> int:
+def fit_seed(options: Options, repeated: Record | None) -> int:
+    """The seed of a fit, which is none of the pictures': as given, as repeated, or 0."""
+    if options.fit_seed is not None:
+        return options.fit_seed
     if repeated is None:
-        return seed
+        return 0
     if repeated.fit_seed is None:
         raise TextoError(
             "--from",
@@ -220,36 +224,20 @@ def _chosen_shape(options: Options, repeated: Record | None, origin: Source) -> 
     return (options.size or DEFAULT_SIZE).of(origin.shape)
 
 
-def checked_bits(
-    options: Options, repeated: Record | None, origin: Source, paths: Sequence[Path | None]
-) -> list[int]:
-    """The bits of each file that a picture becomes; TextoError where its format lacks them."""
-    if origin.stack is None:
-        bits = [_chosen_bits(options, repeated, origin, paths[0])]
-        outputs.check_format(paths[0], bits[0], origin.channels)
-        return bits
-    bits = maps.chosen_bits(options.bits, repeated, origin.stack, paths)
-    for path, depth, each in zip(paths, bits, origin.stack.maps, strict=True):
-        outputs.check_format(path, depth, each.channels)
-    return bits
-
-
-def _chosen_bits(
-    options: Options, repeated: Record | None, origin: Source, path: Path | None
-) -> int:
-    if options.bits is not None:
-        return options.bits
-    if repeated is not None:
-        return repeated.bits
-    deep = path is None or path.suffix.lower() in outputs.DEEP
-    return 16 if origin.bits > 8 and deep else 8
-
-
 def output(
-    options: Options, stem: str, method: str, shape: tuple[int, int], seed: int
-) -> Path | None:
-    """The file of a picture, named as `-o` or the default say; None: stdout."""
+    options: Options, origin: Source, method: str, shape: tuple[int, int], seed: int
+) -> list[Path | None]:
+    """The file of each map of a picture, named as `-o` or the default say; None: stdout."""
     if options.output == "-":
-        return None
-    fields = {"stem": stem, "method": method, "size": written(shape), "seed": seed}
-    return outputs.output_path(options.output, outputs.DEFAULT_PICTURE, fields)
+        return [None] * len(origin.stack.maps)
+    names = [each.name for each in origin.stack.maps]
+    if len(names) == 1:
+        names = [str(origin.path)]
+    stems = maps.distinct([outputs.safe_stem(name) for name in names])
+    fields = {"method": method, "size": written(shape), "seed": seed}
+    return [
+        outputs.output_path(
+            options.output, outputs.DEFAULT_PICTURE + suffix, {"stem": stem, **fields}
+        )
+        for stem, suffix in zip(stems, maps.suffixes_of(origin.stack), strict=True)
+    ]

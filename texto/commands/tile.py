@@ -14,15 +14,17 @@ from ..core import registry
 from ..core.contract import Inpaints
 from ..core.errors import TextoError
 from ..core.history import History
+from ..core.kinds import Meaning
 from ..core.types import Progress
 from ..editing.tiling import band_width, bands, seam, tile
-from ..io.images import Picture
 from ..io.records import Record
 from . import editing, outputs, powers
 from .console import complain, progress_bar, say, say_json
+from .containers import write_picture
+from .editing import Target
+from .maps import PictureSet
 from .options import Options
 from .running import Seeds, threads, told_time
-from .source import Reading
 from .wanted import Wanted
 
 DEFAULT_NAME = "{stem}_{method}_tile_s{seed}"
@@ -33,23 +35,21 @@ STRIPS = "strips"  # instead of a method's name where none is asked for
 class Job:
     """Everything about a run that is known before it.
 
-    pixels : (H, W, C) float32 in [0, 1]. `axis` and `width` of the bands. `plan` : what the
-    records of all pictures share; a path of None is stdout.
+    `axis` and `width` of the bands.
     """
 
     method: Inpaints | None
-    pixels: np.ndarray
+    given: PictureSet
     axis: str
     width: int
     seeds: Seeds
-    plan: Record
-    paths: Mapping[int, Path | None]  # by seed
+    target: Target
 
 
 def run(options: Options) -> None:
     """Check everything, then make the picture seamless, once for each seed."""
     job = _planned(options)
-    share = float(bands(job.pixels.shape, job.axis, job.width).mean())
+    share = float(bands(job.given.pixels.shape, job.axis, job.width).mean())
     if not options.quiet:
         told = f"{job.width} pixels round the seams, {editing.percent(share)} of the picture"
         complain(f"texto: {told}")
@@ -58,7 +58,7 @@ def run(options: Options) -> None:
         progress_bar(quiet=options.quiet) as progress,
         editing.told_memory(),
     ):
-        entries = [_made(job, seed, options, progress) for seed in job.seeds]
+        entries = [e for seed in job.seeds for e in _made(job, seed, options, progress)]
     job.seeds.tell(quiet=options.quiet)
     if options.json:
         say_json({"outputs": entries, "width": job.width})
@@ -72,16 +72,16 @@ def preview_of(path: Path) -> Path:
 def _planned(options: Options) -> Job:
     seeds = Seeds.chosen(options.seed, options.num)
     name, method = _method(options)
-    picture = Reading.of(options).open(options.source)
-    width = band_width(picture.pixels.shape, options.axis, options.width)
+    given = editing.opened(options)
+    width = band_width(given.pixels.shape, options.axis, options.width)
     plan = dataclasses.replace(
-        editing.record_of("tile", options, name, method, picture, seeds.first),
+        editing.record_of("tile", options, name, method, given, seeds.first),
         axis=options.axis,
         width=width,
     )
-    paths = editing.paths(options, DEFAULT_NAME, plan, seeds)
-    _check_outputs(options, list(paths.values()), picture)
-    return Job(method, picture.pixels, options.axis, width, seeds, plan, paths)
+    target = editing.target(options, DEFAULT_NAME, given, plan, seeds)
+    _check_outputs(options, target)
+    return Job(method, given, options.axis, width, seeds, target)
 
 
 def _method(options: Options) -> tuple[str, Inpaints | None]:
@@ -98,47 +98,55 @@ def _method(options: Options) -> tuple[str, Inpaints | None]:
     return STRIPS, None
 
 
-def _check_outputs(options: Options, paths: list[Path | None], picture: Picture) -> None:
-    """Raise TextoError where an output could not be written, or could not keep the pixels."""
-    outputs.check_stdout(options, options.num)
-    editing.check_keeps(paths[0], picture)
-    files = [path for path in paths if path]
+def _check_outputs(options: Options, target: Target) -> None:
+    """Raise TextoError where an output could not be written."""
+    files = target.files
     if options.check:
         if not files:
             raise TextoError("--check", "has no file to stand beside", "name a file with -o")
         files += [preview_of(path) for path in files]
-    outputs.check_outputs(files, [options.source], force=options.force)
+    outputs.check_outputs(files, target.given.paths, force=options.force)
 
 
-def _made(job: Job, seed: int, options: Options, progress: Progress) -> Mapping[str, Any]:
-    start = time.perf_counter()
+def _made(job: Job, seed: int, options: Options, progress: Progress) -> list[Mapping[str, Any]]:
+    start, given = time.perf_counter(), job.given
     history = History(progress)
     with told_time("tile", options):
         image = tile(
-            job.pixels, job.method, axis=job.axis, width=job.width, rng=seed, progress=history
+            given.pixels, job.method, axis=job.axis, width=job.width, rng=seed, progress=history
         )
-    record, path = dataclasses.replace(job.plan, seed=seed), job.paths[seed]
-    outputs.write_picture(image, path, bits=record.bits, text={**record.text(), **history.text()})
-    entry: dict[str, Any] = {"path": str(path), "size": record.size, "seed": seed}
-    if path and options.check:
-        _write_preview(record, image, preview_of(path))
-        entry["check"] = str(preview_of(path))
-    if path and not options.json:
-        for written in filter(None, (entry["path"], entry.get("check"))):
-            say(written)
-    before = {name: round(seam(job.pixels, name), 4) for name in job.axis}
+    changed = (image != given.pixels).any(axis=2)
+    values = given.files(image, changed)
+    files = job.target.write(values, seed, history.text())
+    before = {name: round(seam(given.pixels, name), 4) for name in job.axis}
     after = {name: round(seam(image, name), 4) for name in job.axis}
     if options.verbose:
         for name in job.axis:
             complain(f"texto: seam along {name}: {before[name]:.2f}, now {after[name]:.2f}")
-    changed = float((image != job.pixels).any(axis=2).mean())
     seconds = round(time.perf_counter() - start, 3)
-    return {**entry, "changed": changed, "seam_before": before, "seam": after, "s": seconds}
+    entries: list[Mapping[str, Any]] = []
+    for number, (path, record) in enumerate(zip(job.target.paths[seed], files, strict=True)):
+        entry: dict[str, Any] = {"path": str(path), "size": record.size, "seed": seed}
+        if path and options.check:
+            each = given.stack.maps[number].meaning
+            _write_preview(record, values[number], each, preview_of(path))
+            entry["check"] = str(preview_of(path))
+        if path and not options.json:
+            for written in filter(None, (entry["path"], entry.get("check"))):
+                say(written)
+        share = float(changed.mean())
+        entries.append(
+            {**entry, "changed": share, "seam_before": before, "seam": after, "s": seconds}
+        )
+    return entries
 
 
-def _write_preview(record: Record, image: np.ndarray, path: Path) -> None:
+def _write_preview(record: Record, image: np.ndarray, meaning: Meaning, path: Path) -> None:
     """Write `image` (H, W, C) 2 x 2 times as a PNG, at its depth but for 16 bits at most."""
     height, width = record.shape
     twice = dataclasses.replace(record, shape=(2 * height, 2 * width), preview="2x2")
+    seen = meaning.worked(image)  # values beyond 1 have no place in a PNG
+    if seen.shape[2] in (2, 4) and meaning.kind == "colour":
+        seen = image
     bits = min(16, record.bits)
-    outputs.write_picture(np.tile(image, (2, 2, 1)), path, bits=bits, text=twice.text())
+    write_picture(np.tile(seen, (2, 2, 1)), path, bits=bits, text=twice.text())

@@ -17,7 +17,8 @@ from ..core.types import Progress
 from ..io import checkpoints
 from ..io.files import check_writable
 from ..io.records import is_seed
-from . import outputs, powers
+from . import powers
+from .containers import check_suffix
 from .options import Options
 from .running import Seeds
 from .signals import Interrupted
@@ -74,7 +75,7 @@ class Kept:
             taken.add(real)
             check_writable(path, force=force or self.resume)
         if self.preview is not None:
-            outputs.check_format(Path(self.preview), 8, origin.channels)
+            check_suffix(Path(self.preview))
 
     def fitted(self, origin: Source, seed: int, progress: Progress) -> Model:
         """The model of the exemplar of `origin`, trained with what is to be kept."""

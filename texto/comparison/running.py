@@ -213,12 +213,12 @@ def check_seeds(seeds: Sequence[int]) -> tuple[int, ...]:
 
 
 def _keep_exemplars(plan: Plan, folder: Path, opened: Sequence[Opened]) -> None:
-    from ..io.images import encode_png
+    from ..io.images import encode_image
 
     for each, given in zip(plan.exemplars, opened, strict=True):
         path = folder / each.picture
         if not path.exists():
-            store.write(path, encode_png(given.pixels))
+            store.write(path, encode_image(".png", given.pixels))
 
 
 def _probed(

@@ -1,7 +1,8 @@
 """Picture file <-> float32 (H, W, C) in [0, 1]; the only module that opens an image file.
 
-Reads PNG, JPEG, WebP, BMP, TIFF and GIF of 8 bits, 16 bits or float; writes the same but GIF.
-A picture comes back upright (EXIF) and in sRGB; no metadata goes from an input to an output.
+Which formats, depths and metadata: see `codecs`. A picture comes back upright (EXIF). Colour is
+converted to sRGB or, for commands that change a part of a picture, left in the file's own
+colours; normals, data and labels are never converted.
 """
 
 from __future__ import annotations
@@ -10,19 +11,19 @@ import contextlib
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 import numpy as np
 
-from ..core.choices import ALPHAS
+from ..core.choices import ALPHAS, KINDS, Alpha, Kind
 from ..core.errors import TextoError, TextoWarning
-from . import files
+from ..core.kinds import Meaning, kind_in_name
+from . import colours, files
 from .codecs import decode, encode, png
-from .codecs.samples import Metadata, Samples, Source
+from .codecs.samples import NOTHING, Metadata, Samples, Source
 
-Alpha = Literal["refuse", "ignore", "white"]
 PathLike = str | os.PathLike
 
 MAX_PIXELS = 100_000_000
@@ -34,30 +35,44 @@ SUFFIXES = tuple(encode.FORMATS)
 class Picture:
     """A picture read from a file.
 
-    pixels : (H, W, C) float32 in [0, 1], C-contiguous, C = 1 for grey and 3 for colour
-    bits   : the depth it was read at: 8, 16, or 32 for float
+    pixels   : (H, W, C) float32 in [0, 1], C-contiguous, C = 1 for grey and 3 for colour; one
+               more where opacity is kept, by which colours are then multiplied
+    bits     : the depth it was read at: 8, 16, or 32 for float
+    stored   : (H, W, C) float32, the values of the file: upright, not multiplied by any opacity
+    meaning  : how `pixels` follow from `stored`
+    metadata : what the file says besides
+    facts    : what was done on the way, for those who want to know
     """
 
     pixels: np.ndarray
     bits: int
+    stored: np.ndarray
+    meaning: Meaning
+    metadata: Metadata = NOTHING
+    facts: tuple[str, ...] = ()
 
 
 def open_image(
     path: PathLike,
     *,
     alpha: Alpha = "refuse",
+    kind: Kind | None = None,
+    own: bool = False,
     max_pixels: int = MAX_PIXELS,
     max_bytes: int = MAX_BYTES,
 ) -> Picture:
     """The picture in the file `path`: its first frame, upright, in sRGB.
 
     An alpha channel that is opaque everywhere is dropped. For any other, `alpha` decides:
-    "refuse" it, "ignore" it (keep the colours behind it) or lay the picture on "white".
+    "refuse" it, "ignore" it (keep the colours behind it), lay the picture on "white", or "keep"
+    it as one more channel. `kind` : what the values mean; None: what the record of texto in the
+    file says, or its name, see `kind_in_name`, or colour. Only colour is converted to sRGB, and
+    only with `own` false. Floats of any size are brought to [0, 1], see `Meaning`.
     Raises TextoError for a file that is missing, not a regular file, larger than `max_bytes`,
     no picture, damaged, of more than `max_pixels` pixels (checked before decoding), or whose
-    floating-point values are not finite or not in [0, 1]. Memory: about 8 bytes a sample.
+    floating-point values are not finite. Memory: about 8 bytes a sample.
     """
-    picture, notes = _open(path, alpha, max_pixels, max_bytes)
+    picture, notes = _open(path, alpha, kind, own, max_pixels, max_bytes)
     for note in notes:
         warnings.warn(note, TextoWarning, stacklevel=2)
     return picture
@@ -67,11 +82,12 @@ def read_image(
     path: PathLike,
     *,
     alpha: Alpha = "refuse",
+    kind: Kind | None = None,
     max_pixels: int = MAX_PIXELS,
     max_bytes: int = MAX_BYTES,
 ) -> np.ndarray:
     """The pixels of `open_image`: (H, W, C) float32 in [0, 1]."""
-    picture, notes = _open(path, alpha, max_pixels, max_bytes)
+    picture, notes = _open(path, alpha, kind, False, max_pixels, max_bytes)
     for note in notes:
         warnings.warn(note, TextoWarning, stacklevel=2)
     return picture.pixels
@@ -101,55 +117,73 @@ def write_image(
     *,
     bits: int = 8,
     text: Mapping[str, str] | None = None,
+    metadata: Metadata = NOTHING,
     force: bool = True,
 ) -> None:
-    """Write `image`, (H, W), (H, W, 1) or (H, W, 3) in [0, 1], in the format of `path`'s suffix.
+    """Write `image`, (H, W) or (H, W, 1 to 4), in the format of `path`'s suffix.
 
-    `bits` is 8; 16 for PNG and TIFF; 32 (float) for TIFF. Values are clipped to [0, 1] and
-    rounded to the nearest step. Only JPEG loses anything (quality 95, 4:4:4). `text` goes into
-    PNG files, and nowhere else. The same pixels and text give the same bytes. The file replaces
-    an old one in one step, or, with `force` false, refuses to. Raises TextoError for other
-    shapes, depths and suffixes, values that are not finite, and where the disk refuses.
+    Two and four channels are grey and colour with opacity. `bits` is 8, 16 or 32 for float, as
+    the format has it. Values are clipped to [0, 1] and rounded to the nearest step, but for
+    floats, which are written as they are. Only JPEG loses anything (quality 95, 4:4:4). `text`
+    goes into PNG files, and nowhere else; `metadata` as far as the format has a place for it.
+    The same arguments give the same bytes. The file replaces an old one in one step, or, with
+    `force` false, refuses to. Raises TextoError for other shapes, depths and suffixes, values
+    that are not finite, and where the disk refuses.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in encode.FORMATS:
         raise TextoError(_name(path), f"has the suffix {suffix!r}", f"use {', '.join(SUFFIXES)}")
-    form = encode.FORMATS[suffix]
-    if bits not in form.depths:
-        remedy = f"choose from {', '.join(map(str, form.depths))}, or another format"
-        raise TextoError("bits", f"is {bits!r}, which {suffix} cannot hold", remedy)
     files.check_writable(path, force=force)
-    values = encode.quantised(image, bits)
-    data = encode.encoded(_name(path), form.encode, values, Metadata(text=text or {}))
+    data = encode_image(suffix, image, bits=bits, text=text, metadata=metadata, what=_name(path))
     with files.replacing(path) as file:
         file.write(data)
 
 
-def encode_png(image: np.ndarray, *, bits: int = 8, text: Mapping[str, str] | None = None) -> bytes:
-    """The bytes that `write_image` writes for a PNG of 8 or 16 `bits`."""
-    if bits not in (8, 16):
-        raise TextoError("bits", f"is {bits!r}, which PNG cannot hold", "choose from 8, 16")
+def encode_image(
+    suffix: str,
+    image: np.ndarray,
+    *,
+    bits: int = 8,
+    text: Mapping[str, str] | None = None,
+    metadata: Metadata = NOTHING,
+    what: str = "picture",
+) -> bytes:
+    """The bytes that `write_image` writes into a file of this `suffix`."""
+    form = encode.FORMATS[suffix]
+    if bits not in form.depths:
+        remedy = f"choose from {', '.join(map(str, form.depths))}, or another format"
+        raise TextoError("bits", f"is {bits!r}, which {suffix} cannot hold", remedy)
     values = encode.quantised(image, bits)
-    return encode.encoded("PNG", encode.FORMATS[".png"].encode, values, Metadata(text=text or {}))
+    if values.shape[2:] in ((2,), (4,)) and not form.alpha:
+        raise TextoError(what, f"has an alpha channel, which {suffix} cannot hold", "use .png")
+    if "text" in form.keeps:
+        metadata = replace(metadata, text={**metadata.text, **(text or {})})
+    return encode.encoded(what, form.encode, values, metadata)
 
 
 # Reading
 
 
-def _open(path: PathLike, alpha: str, max_pixels: int, max_bytes: int) -> tuple[Picture, list[str]]:
+def _open(
+    path: PathLike, alpha: Alpha, kind: Kind | None, own: bool, max_pixels: int, max_bytes: int
+) -> tuple[Picture, list[str]]:
     """The picture, and notes for the caller to give."""
     if alpha not in ALPHAS:
         raise TextoError("alpha", f"is {alpha!r}", f"choose from {', '.join(ALPHAS)}")
+    if kind is not None and kind not in KINDS:
+        raise TextoError("kind", f"is {kind!r}", f"choose from {', '.join(KINDS)}")
     what = _name(path)
     source = Source(what, _contents(path, max_bytes), max_pixels)
     samples = decode.decode(source)
     del source  # the pixels may need its place
-    notes = list(samples.notes)
+    found = kind or kind_in_name(path) or "colour"
     try:
-        pixels = _finished(what, samples, alpha, notes)
+        picture, notes = _finished(what, samples, alpha, found, own)
     except MemoryError as error:
         raise TextoError(what, "does not fit in memory", "scale it down") from error
-    return Picture(pixels, samples.bits), [f"{what}: {note}" for note in notes]
+    told = "" if kind else ", by its name" if kind_in_name(path) else ", as nothing tells another"
+    facts = (f"{what}: read as {found}{told}", *(f"{what}: {fact}" for fact in picture.facts))
+    return replace(picture, facts=facts), [f"{what}: {note}" for note in notes]
 
 
 def _name(path: PathLike) -> str:
@@ -182,26 +216,43 @@ def _opened(path: PathLike) -> Iterator[BinaryIO]:
         raise TextoError(what, "does not fit in memory", "give a smaller file") from error
 
 
-def _finished(what: str, samples: Samples, alpha: str, notes: list[str]) -> np.ndarray:
-    """(H, W, C) float32 in [0, 1], contiguous: scaled, turned, in sRGB, without alpha."""
+def _finished(
+    what: str, samples: Samples, alpha: Alpha, kind: Kind, own: bool
+) -> tuple[Picture, list[str]]:
+    """The picture, scaled, turned, and in sRGB unless `own`; and notes."""
+    notes, facts = list(samples.notes), []
     for values in (samples.values, samples.alpha):
         if values is not None and values.dtype.kind == "f":
             _check_floats(what, values)
-    pixels = np.divide(samples.values, samples.top, dtype=np.float32)
+    stored = np.divide(samples.values, samples.top, dtype=np.float32)
     opacity = None
     if samples.alpha is not None and samples.alpha.min() < samples.top:
         if alpha == "refuse":
-            remedy = 'choose alpha "ignore" (drop it) or "white" (lay it on white)'
+            remedy = 'choose alpha "ignore" (drop it), "white" (lay it on white) or "keep"'
             raise TextoError(what, "has transparent pixels", remedy)
-        opacity = np.divide(samples.alpha, samples.top, dtype=np.float32)[:, :, None]
+        opacity = np.divide(samples.alpha, samples.top, dtype=np.float32)[:, :, None].clip(0, 1)
     if opacity is not None and samples.premultiplied:
-        pixels = np.divide(pixels, opacity, out=np.zeros_like(pixels), where=opacity > 0)
-        pixels.clip(0, 1, out=pixels)
-    if samples.metadata.profile and pixels.shape[2] == 3:
-        pixels = _in_srgb(pixels, samples.metadata.profile, notes)
+        stored = np.divide(stored, opacity, out=np.zeros_like(stored), where=opacity > 0)
+        if samples.values.dtype.kind != "f":
+            stored.clip(0, 1, out=stored)
+    linear, metadata = samples.linear and kind == "colour", samples.metadata
+    if kind == "colour" and not own and not linear:
+        stored, done = colours.in_srgb(stored, metadata, notes)
+        metadata = Metadata(srgb=bool(done) or metadata.srgb)
+        facts += done
+    elif own and linear is False and metadata.profile:
+        facts.append("its own colours and profile are kept")
     if opacity is not None and alpha == "white":
-        pixels = (1 - (1 - pixels) * opacity).clip(0, 1)
-    return np.ascontiguousarray(_TURNS[samples.orientation](pixels))
+        stored = 1 - (1 - stored) * opacity
+    if opacity is not None and alpha == "keep":
+        stored = np.concatenate([stored, opacity], axis=2)
+    stored = np.ascontiguousarray(_TURNS[samples.orientation](stored))
+    meaning = Meaning.of(stored, kind, linear=linear)
+    if not meaning.in_range:
+        light = "light, under the curve of sRGB, " if linear else ""
+        facts.append(f"{light}from {meaning.low:.6g} to {meaning.high:.6g} as 0 to 1")
+    pixels = np.ascontiguousarray(meaning.worked(stored))
+    return Picture(pixels, samples.bits, stored, meaning, metadata, tuple(facts)), notes
 
 
 def _check_floats(what: str, values: np.ndarray) -> None:
@@ -211,10 +262,6 @@ def _check_floats(what: str, values: np.ndarray) -> None:
         pixels = "1 pixel" if len(rows) == 1 else f"{len(rows)} pixels"
         why = f"is non-finite at {pixels}, first at row {rows[0]}, column {columns[0]}"
         raise TextoError(what, why, "replace NaN and infinity in it")
-    low, high = float(values.min()), float(values.max())
-    if low < 0 or high > 1:
-        why = f"has values in the range {low:.6g} to {high:.6g}, outside [0, 1]"
-        raise TextoError(what, why, "scale its values to [0, 1]")
 
 
 _TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # by EXIF orientation
@@ -227,34 +274,3 @@ _TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # by EXIF orientation
     7: lambda image: image[::-1, ::-1].swapaxes(0, 1),
     8: lambda image: np.rot90(image),
 }
-
-
-def _in_srgb(pixels: np.ndarray, profile: bytes, notes: list[str]) -> np.ndarray:
-    """`pixels` converted from an RGB `profile` to sRGB, relative colorimetric.
-
-    In floats, because the integer transforms of Little CMS are off by up to 19 levels of 255 at
-    16 bits. Profiles of other colour spaces are left alone, broken ones with a note.
-    """
-    if profile[16:20] != b"RGB ":
-        return pixels
-    grid = np.stack(np.meshgrid(*[np.linspace(0, 1, 5, dtype=np.float32)] * 3), axis=-1)
-    try:
-        grid = grid.reshape(-1, 5, 3)
-        if np.abs(_transformed(grid, profile) - grid).max() < 0.5 / 255:
-            return pixels  # it is sRGB, by whatever name
-        return _transformed(pixels, profile)
-    except Exception:  # whatever a broken profile does to the library
-        notes.append("has a broken colour profile, which is ignored")
-        return pixels
-
-
-def _transformed(pixels: np.ndarray, profile: bytes) -> np.ndarray:
-    import imagecodecs
-
-    srgb = imagecodecs.cms_profile("srgb")
-    values = imagecodecs.cms_transform(
-        pixels, profile, srgb, intent=1, colorspace="rgb", outcolorspace="rgb"
-    )
-    if not np.isfinite(values).all():
-        raise ValueError("the profile leads to values that are not finite")
-    return values.clip(0, 1)

@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import TextoError
+from ..core.kinds import PLAIN, Meaning
 from ..core.types import as_image
 
 # A map of weight 0 still needs values. This scale takes its variance below what sliced transport
 # takes for rounding, so it is left alone there; as a power of two it is exact.
 LEAST_SCALE = 2.0**-20
 DEPTHS = (8, 16, 32)
+MEANING = tuple(field.name for field in dataclasses.fields(Meaning))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Map:
     """One map of a stack: `channels`, its `weight` in the search, the `name` of its file.
 
     `bits` : the depth it was read at, 8, 16 or 32 for float. `sha256` : of its pixels, as
-    `exemplar_hash` computes it, or None.
+    `exemplar_hash` computes it, or None. `meaning` : of its values.
     """
 
     name: str
@@ -32,6 +34,12 @@ class Map:
     weight: float = 1.0
     bits: int = 8
     sha256: str | None = None
+    meaning: Meaning = PLAIN
+
+    def notes(self) -> dict[str, str | int | float]:
+        """All of it but for what is None or as in a plain picture."""
+        fields = {key: value for key, value in vars(self).items() if key != "meaning"}
+        return {k: v for k, v in (fields | self.meaning.notes()).items() if v is not None}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,8 +68,16 @@ class Layout:
         scales = [max(math.sqrt(each.weight / largest), LEAST_SCALE) for each in self.maps]
         return np.repeat(scales, [each.channels for each in self.maps]).astype(np.float32)
 
+    @property
+    def plain(self) -> bool:
+        """Whether it is one picture of colours, of which there is nothing to say."""
+        return len(self.maps) == 1 and self.maps[0].meaning.plain and self.channels in (1, 3)
+
     def join(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
-        """The stacked picture (H, W, C) float32 in [0, 1] of one picture for each map."""
+        """The stacked picture (H, W, C) float32 in [0, 1] of one picture for each map.
+
+        Pictures are as `Meaning.worked` gives them.
+        """
         images = [as_image(picture, f"map {k}") for k, picture in enumerate(pictures, 1)]
         if [image.shape[2] for image in images] != [each.channels for each in self.maps]:
             raise TextoError("maps", "are not of this stack", "give one for each, in its channels")
@@ -69,31 +85,38 @@ class Layout:
             check_size((self.maps[0].name, images[0]), (each.name, image))
         return np.concatenate(images, axis=2) * self.scales
 
-    def split(self, picture: np.ndarray) -> list[np.ndarray]:
-        """The maps, each (H, W, C_i) float32 in [0, 1], of a stacked `picture` (H, W, C)."""
-        if picture.ndim != 3 or picture.shape[2] != self.channels:
-            why = f"has shape {picture.shape}, the maps have {self.channels} channels"
-            raise TextoError("picture", why, "give what a model of this stack made")
-        return self.parts(picture / self.scales)
+    def split(self, picture: np.ndarray, exemplar: np.ndarray) -> list[np.ndarray]:
+        """The maps, each (H, W, C_i), of a `picture` (H, W, C) made of `exemplar` (h, w, C).
+
+        Both are stacked; values are as such maps may be stored, see `Meaning.stored`.
+        """
+        for values in (picture, exemplar):
+            if values.ndim != 3 or values.shape[2] != self.channels:
+                why = f"has shape {values.shape}, the maps have {self.channels} channels"
+                raise TextoError("picture", why, "give what a model of this stack made")
+        return self.parts(picture / self.scales, exemplar / self.scales)
 
     @property
     def even(self) -> bool:
         """Whether all maps count the same."""
         return bool((self.scales == 1).all())
 
-    def parts(self, values: np.ndarray) -> list[np.ndarray]:
-        """The channels of each map of `values` (H, W, C), which is clipped in place."""
+    def parts(self, values: np.ndarray, exemplar: np.ndarray) -> list[np.ndarray]:
+        """`split` of `values`, clipped in place, and `exemplar`, both without the scales."""
         np.clip(values, 0, 1, out=values)
         ends = np.cumsum([each.channels for each in self.maps])[:-1]
-        return [np.ascontiguousarray(part) for part in np.split(values, ends, axis=2)]
+        pairs = zip(*(np.split(whole, ends, axis=2) for whole in (values, exemplar)), strict=True)
+        return [
+            np.ascontiguousarray(each.meaning.stored(*pair))
+            for each, pair in zip(self.maps, pairs, strict=True)
+        ]
 
     def notes(self) -> dict[str, str | int | float]:
         """What `texto.save` should keep as notes for `stack_of` to find the maps again."""
         return {
             f"map{number}.{key}": value
             for number, each in enumerate(self.maps, 1)
-            for key, value in dataclasses.asdict(each).items()
-            if value is not None
+            for key, value in each.notes().items()
         }
 
 
@@ -107,9 +130,13 @@ def layout_in(notes: Mapping[str, Any], what: str) -> Layout | None:
             for key, value in notes.items()
             if key.startswith(prefix)
         }
+        told = {key: fields.pop(key) for key in MEANING if key in fields}
         if not is_map(fields):
             raise nonsense(what)
-        maps.append(Map(**fields))
+        try:
+            maps.append(Map(**fields, meaning=Meaning.told(told)))
+        except TextoError as error:
+            raise nonsense(what) from error
     try:
         return Layout(tuple(maps)) if maps else None
     except TextoError as error:
@@ -118,7 +145,7 @@ def layout_in(notes: Mapping[str, Any], what: str) -> Layout | None:
 
 def is_map(fields: Any) -> bool:
     """Whether `fields`, read from a file, are those of a `Map`."""
-    known = {field.name for field in dataclasses.fields(Map)}
+    known = {field.name for field in dataclasses.fields(Map)} - {"meaning"}
     if not isinstance(fields, dict) or not {"name", "channels"} <= set(fields) <= known:
         return False
     weight, sha256 = fields.get("weight", 1.0), fields.get("sha256")

@@ -12,10 +12,10 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from ..core.choices import MAX_SEED
+from ..core.choices import MAX_SEED, Alpha, Kind
 from ..core.errors import TextoError
 from . import model_files
-from .images import Alpha, open_image, read_text
+from .images import open_image, read_text
 from .maps import Layout, layout_in
 
 KEY = "texto"
@@ -49,9 +49,7 @@ def _is_stack(value: Any) -> bool:
     except TextoError:
         return False
     return stack is not None and all(
-        is_base_name(each.name)
-        and (each.sha256 is None or _is_hash(each.sha256))
-        and each.bits <= 16
+        is_base_name(each.name) and (each.sha256 is None or _is_hash(each.sha256))
         for each in stack.maps
     )
 
@@ -224,7 +222,7 @@ def find_source(record: Record, picture: str | os.PathLike) -> Path:
     if record.model:
         matches = partial(is_model_of, record)
         return _found(picture, "model", record.model, matches, "name the model before --from")
-    matches = partial(_has_pixels, record.exemplar_hash, record.alpha)
+    matches = partial(_has_pixels, record.exemplar_hash, record.alpha, "colour")
     remedy = "name the exemplar before --from"
     return _found(picture, "exemplar", record.exemplar, matches, remedy)
 
@@ -240,7 +238,7 @@ def find_map(record: Record, number: int, picture: str | os.PathLike) -> Path:
     each = layout.maps[number]
     remedy = "name the maps with --with" if number else "name the exemplar before --from"
     kind = "map" if number else "exemplar"
-    matches = partial(_has_pixels, each.sha256, record.alpha)
+    matches = partial(_has_pixels, each.sha256, record.alpha, each.meaning.kind)
     return _found(picture, kind, each.name, matches, remedy)
 
 
@@ -267,9 +265,9 @@ def _found(
     raise TextoError(f"picture {os.fspath(picture)!r}", why, remedy)
 
 
-def _has_pixels(sha256: str | None, alpha: Alpha | None, path: Path) -> bool:
-    """Whether the picture at `path`, opened with `alpha`, has this hash."""
-    pixels = open_image(path, alpha=alpha or "refuse").pixels
+def _has_pixels(sha256: str | None, alpha: Alpha | None, kind: Kind | None, path: Path) -> bool:
+    """Whether the picture at `path`, opened with `alpha` as this `kind`, has this hash."""
+    pixels = open_image(path, alpha=alpha or "refuse", kind=kind).pixels
     return model_files.exemplar_hash(pixels) == sha256
 
 

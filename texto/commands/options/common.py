@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...core.choices import ALPHAS, MAX_SEED
+from ...core.choices import ALPHAS, KINDS, MAX_SEED
 from ..values import Integer, Size, device
 
 DEFAULT_METHOD = "ot-flow"
@@ -72,9 +72,10 @@ def bits_option(parser, *, deep: str):
     """--bits."""
     parser.add_argument(
         "--bits",
-        type=Integer(8, 16, only=(8, 16)),
-        metavar="8|16",
-        help=f"bits per channel (default: 16 {deep}, else 8)",
+        type=Integer(8, 32, only=(8, 16, 32)),
+        metavar="8|16|32",
+        help=f"bits per channel, 32 is floating point (default: as {deep}, as far as the file "
+        "holds them)",
     )
 
 
@@ -106,13 +107,70 @@ def output_options(parser, help, *, metavar):
     parser.add_argument("--force", action="store_true", help="replace files that exist")
 
 
-def picture_options(parser):
-    """How pictures are opened."""
+def maps_options(parser, *, of: str, kinds: bool = True):
+    """--with and --weights-per-map; --kind of several."""
+    parser.add_argument(
+        "--with",
+        dest="maps",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="MAP",
+        help=f"maps of {of} size that go with it, such as normals and heights: all get the same "
+        "from the same places; one file each, in its own depth; -o then names a folder or has "
+        "{stem}",
+    )
+    parser.add_argument(
+        "--weights-per-map",
+        metavar="W,W[,W ...]",
+        help="how much the picture and each map count in the search; 0: only carried along "
+        "(default: all the same)",
+    )
+
+
+def kind_option(parser, *, several: bool = True):
+    """--kind."""
+    more = "; of a picture and its maps one for each, with commas" if several else ""
+    parser.add_argument(
+        "--kind",
+        metavar="|".join(KINDS),
+        **({} if several else {"choices": KINDS}),
+        help=f"what the values mean{more}: normals stay unit vectors, labels keep their values, "
+        "and only colours are managed (default: by the end of the name, as in _normal, _height, "
+        "_rough, _ao, _mask, _id; else colour)",
+    )
+
+
+def strip_option(parser):
+    """--strip."""
+    parser.add_argument(
+        "--strip",
+        action="store_true",
+        help="leave out what the picture says of itself, such as EXIF, text and resolution, but "
+        "for its colour profile",
+    )
+
+
+def fit_seed_option(parser):
+    """--fit-seed."""
+    parser.add_argument(
+        "--fit-seed",
+        type=Integer(0, MAX_SEED),
+        metavar="INT",
+        help="seed of the fit, the same for all pictures (default: 0)",
+    )
+
+
+def picture_options(parser, *, keep: bool = True):
+    """How pictures are opened; with `keep`, opacity may become a channel."""
+    choices = ALPHAS if keep else ALPHAS[:-1]
     parser.add_argument(
         "--alpha",
-        choices=ALPHAS,
-        metavar="|".join(ALPHAS),
-        help="what to do with a transparent picture (default: refuse)",
+        choices=choices,
+        metavar="|".join(choices),
+        help="what to do with a transparent picture"
+        + (": keep makes opacity a channel" if keep else "")
+        + " (default: refuse)",
     )
     parser.add_argument(
         "--max-pixels",

@@ -6,12 +6,15 @@ from ..values import Integer
 from .common import (
     AXES,
     bits_option,
+    kind_option,
+    maps_options,
     method_options,
     num_option,
     output_options,
     picture_options,
     run_options,
     seed_option,
+    strip_option,
 )
 
 
@@ -40,6 +43,8 @@ def add_inpaint(commands):
         help="picture of the same size, white where texture may come from (default: everywhere "
         "outside the holes)",
     )
+    maps_options(parser, of="the picture's")
+    kind_option(parser)
     method_options(parser)
     num_option(parser, what="pictures; picture i")
     seed_option(parser)
@@ -50,6 +55,7 @@ def add_inpaint(commands):
         metavar="FILE|FOLDER|-",
     )
     picture_options(parser)
+    strip_option(parser)
     run_options(parser)
 
 
@@ -81,6 +87,8 @@ def add_tile(commands):
         action="store_true",
         help="write the picture 2 x 2 times into NAME_2x2.png beside NAME.png as well",
     )
+    maps_options(parser, of="the picture's")
+    kind_option(parser)
     method_options(parser, default="none, strips of the picture are laid over the seams")
     num_option(parser, what="pictures; picture i")
     seed_option(parser)
@@ -91,6 +99,7 @@ def add_tile(commands):
         metavar="FILE|FOLDER|-",
     )
     picture_options(parser)
+    strip_option(parser)
     run_options(parser)
 
 
@@ -106,6 +115,17 @@ def add_recolor(commands):
     parser.add_argument(
         "--like", required=True, metavar="OTHER", help="picture with the colours, of any size"
     )
+    parser.add_argument(
+        "--with",
+        dest="maps",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="MAP",
+        help="maps of the picture's size that go with it: colours get the same change, normals, "
+        "data and labels none; -o then names a folder or has {stem}",
+    )
+    kind_option(parser)
     parser.add_argument(
         "-K",
         "--components",
@@ -146,6 +166,7 @@ def add_recolor(commands):
         "(default: {stem}_like_{like}_s{seed}.png)",
         metavar="FILE|FOLDER|-",
     )
-    bits_option(parser, deep="for a 16-bit picture")
+    bits_option(parser, deep="the picture")
     picture_options(parser)
+    strip_option(parser)
     run_options(parser)

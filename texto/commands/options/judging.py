@@ -7,7 +7,7 @@ import re
 
 from ...core.choices import MAX_SEED
 from ..values import Integer, Size
-from .common import output_options, picture_options, run_options
+from .common import kind_option, output_options, picture_options, run_options
 
 N_DRAWS = 2
 
@@ -51,7 +51,8 @@ def add_score(commands):
         "write the table as CSV, '-' for stdout instead of the table",
         metavar="FILE.csv|-",
     )
-    picture_options(parser)
+    kind_option(parser, several=False)
+    picture_options(parser, keep=False)
     run_options(parser)
 
 
@@ -95,7 +96,7 @@ def add_compare(commands):
     parser.add_argument(
         "--force", action="store_true", help="start anew where the folder holds a comparison"
     )
-    picture_options(parser)
+    picture_options(parser, keep=False)
     run_options(parser)
 
 

@@ -8,6 +8,9 @@ import contextlib
 from ..values import Integer
 from .common import (
     bits_option,
+    fit_seed_option,
+    kind_option,
+    maps_options,
     method_options,
     num_option,
     output_options,
@@ -28,13 +31,15 @@ def add_synth(commands):
         "'texto fit' is used as it is.",
     )
     parser.add_argument("source", nargs="?", metavar="EXEMPLAR|MODEL", help="picture or model file")
-    _maps_options(parser)
+    maps_options(parser, of="the exemplar's")
+    kind_option(parser)
     _guide_options(parser)
     method_options(parser)
     weights_option(parser)
     size_option(parser, of="the exemplar's")
     num_option(parser, what="pictures; picture i")
     seed_option(parser)
+    fit_seed_option(parser)
     tileable_option(parser)
     output_options(
         parser,
@@ -42,7 +47,7 @@ def add_synth(commands):
         "(default: {stem}_{method}_{size}_s{seed}.png)",
         metavar="FILE|FOLDER|-",
     )
-    bits_option(parser, deep="for a 16-bit exemplar")
+    bits_option(parser, deep="the exemplar")
     parser.add_argument(
         "--plot",
         action="store_true",
@@ -73,7 +78,8 @@ def add_fit(commands):
         "makes pictures without fitting again.",
     )
     parser.add_argument("source", metavar="EXEMPLAR", help="picture file")
-    _maps_options(parser)
+    maps_options(parser, of="the exemplar's")
+    kind_option(parser)
     method_options(parser)
     weights_option(parser)
     seed_option(parser)
@@ -98,6 +104,23 @@ def add_mix(commands):
         "first; where a model is given, with its settings.",
     )
     parser.add_argument("sources", nargs="+", metavar="A B [C ...]", help="pictures or models")
+    parser.add_argument(
+        "--with",
+        dest="maps",
+        nargs="+",
+        action="append",
+        default=[],
+        metavar="MAP",
+        help="one kind of map that goes with the pictures, such as their normals: one file for "
+        "each picture, in their order; again for the next kind",
+    )
+    parser.add_argument(
+        "--weights-per-map",
+        metavar="W,W[,W ...]",
+        help="how much the pictures and each kind of map count in the search (default: all the "
+        "same)",
+    )
+    kind_option(parser)
     method_options(parser)
     parser.add_argument(
         "--weights",
@@ -118,6 +141,7 @@ def add_mix(commands):
     size_option(parser, of="A's")
     num_option(parser, what="pictures or rows; number i")
     seed_option(parser)
+    fit_seed_option(parser)
     tileable_option(parser)
     output_options(
         parser,
@@ -125,7 +149,7 @@ def add_mix(commands):
         "MODEL.safetensors for the mixed model (default: {stem}_{method}_{size}_s{seed}.png)",
         metavar="FILE|FOLDER|-",
     )
-    bits_option(parser, deep="where an exemplar has 16")
+    bits_option(parser, deep="the exemplars")
     picture_options(parser)
     run_options(parser)
 
@@ -178,23 +202,3 @@ def _weight(text: str) -> float:
         if 0 <= float(text) <= 1000:
             return float(text)
     raise argparse.ArgumentTypeError(f"got {text!r}; give a number from 0 to 1000")
-
-
-def _maps_options(parser):
-    """--with and --weights-per-map."""
-    parser.add_argument(
-        "--with",
-        dest="maps",
-        nargs="+",
-        action="extend",
-        metavar="MAP",
-        help="maps of the exemplar's size that go with it, such as normals and heights: all come "
-        "from the same places; one file each, in its own depth; -o then names a folder or has "
-        "{stem}",
-    )
-    parser.add_argument(
-        "--weights-per-map",
-        metavar="W,W[,W ...]",
-        help="how much the exemplar and each map count in the search; 0: only carried along "
-        "(default: all the same)",
-    )

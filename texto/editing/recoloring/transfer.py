@@ -53,12 +53,22 @@ class Recoloring:
 class Recolored:
     """A recoloured `image` (H, W, C), the `transport` of its colours, and `error`.
 
-    `error` : how far its mean and covariance are from the target's, relative to them.
+    `error` : how far its mean and covariance are from the target's, relative to them. `affine` :
+    what was done after the transport, with `settings`, to have them.
     """
 
     image: np.ndarray
     transport: ColourTransport
     error: float
+    affine: Affine
+    settings: Recoloring
+
+    def other(self, picture: np.ndarray) -> np.ndarray:
+        """`picture` (h, w, C) with its colours changed as those of the image were."""
+        wide = np.broadcast_to(picture, (*picture.shape[:2], self.image.shape[2]))
+        result = _mapped(wide, self.transport, self.settings, _Told(silent))
+        _apply(result, self.affine)
+        return result
 
 
 def recolor(
@@ -111,7 +121,7 @@ def recolored(
         note = "the colours of the picture are too few, or too alike, to take the mean and "
         note += f"covariance of the other: they are off by {100 * affine.error:.0f} %"
         warnings.warn(note, TextoWarning, stacklevel=stacklevel + 1)  # and one of single_blas
-    return Recolored(result, colour_map, affine.error)
+    return Recolored(result, colour_map, affine.error, affine, settings)
 
 
 def joined(image: np.ndarray, like: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -168,12 +178,19 @@ def _correct(result: np.ndarray, target: Moments) -> Affine:
     colours = result.reshape(-1, result.shape[2])
     affine = correction(colours[:: -(-len(colours) // N_CORRECTED)], target)
 
+    _apply(result, affine)
+    return affine
+
+
+def _apply(result: np.ndarray, affine: Affine) -> None:
+    """Change the colours of `result` (H, W, C), contiguous, in place."""
+    colours = result.reshape(-1, result.shape[2])
+
     def work(start: int) -> None:
         colours[start : start + BLOCK] = affine(colours[start : start + BLOCK])
 
     for _ in mapped(work, range(0, len(colours), BLOCK)):
         pass
-    return affine
 
 
 class _Told:

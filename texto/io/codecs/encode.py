@@ -14,7 +14,7 @@ from .samples import Metadata
 
 
 def quantised(image: np.ndarray, bits: int) -> np.ndarray:
-    """`image` clipped to [0, 1], as (H, W) or (H, W, 2 to 4) uint8, uint16 or float32."""
+    """`image` as (H, W) or (H, W, 2 to 4) uint8 or uint16, clipped to [0, 1], or float32."""
     values = np.asarray(image)
     if values.ndim == 3 and values.shape[2] == 1:
         values = values[:, :, 0]
@@ -26,9 +26,9 @@ def quantised(image: np.ndarray, bits: int) -> np.ndarray:
         raise TextoError("picture", why, "scale it to float32 in [0, 1]")
     if not np.isfinite(values).all():
         raise TextoError("picture", "has values that are not finite", "replace NaN and infinity")
-    values = np.clip(values, 0, 1).astype(np.float32)
     if bits == 32:
-        return values
+        return values.astype(np.float32)
+    values = np.clip(values, 0, 1).astype(np.float32)
     values *= 2**bits - 1
     return np.rint(values, out=values).astype(np.uint8 if bits == 8 else np.uint16)
 
