@@ -100,6 +100,7 @@ _JPEG = Format(
 _TIFF = Format(
     tiff.encode,
     (8, 16, 32),
+    alpha=True,
     keeps=frozenset({"profile", "dpi", "text", "half"}),
     keywords=frozenset(tiff.TEXTS.values()),
 )
@@ -107,6 +108,7 @@ FORMATS: dict[str, Format] = {
     ".png": Format(
         png.encode,
         (8, 16),
+        alpha=True,
         keeps=frozenset({"profile", "exif", "dpi", "text", "gamma", "chromaticities", "srgb"}),
     ),
     ".jpg": _JPEG,

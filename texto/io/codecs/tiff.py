@@ -37,6 +37,7 @@ _COMPRESSIONS = {
     34925: "LZMA",
     50000: "Zstandard",
 }
+_UNSPECIFIED = "has a further sample of unspecified meaning, which is taken for alpha"
 _MAX_SEGMENTS = 1 << 20
 TEXTS = {  # tag -> what PNG calls such a text
     269: "Title",
@@ -86,6 +87,7 @@ def encode(values: np.ndarray, metadata: Metadata) -> bytes:
         buffer,
         values.astype(np.float16) if metadata.half and values.dtype.kind == "f" else values,
         photometric="rgb" if values.shape[2:] in ((3,), (4,)) else "minisblack",
+        extrasamples=["unassalpha"] if values.shape[2:] in ((2,), (4,)) else None,
         compression="zlib",
         iccprofile=metadata.profile,
         resolution=metadata.dpi,
@@ -192,8 +194,8 @@ def _samples(page: TiffPage) -> Samples:
     if page.photometric == _WHITE_IS_ZERO:
         samples = replace(samples, values=values.dtype.type(top) - samples.values)
     kinds = [int(kind) for kind in page.extrasamples]
-    if kinds == [0]:  # not alpha, nor anything else that the file names
-        return replace(samples, alpha=None)
+    if kinds == [0] and samples.alpha is not None and samples.alpha.min() < top:
+        return replace(samples, notes=(_UNSPECIFIED,))
     return replace(samples, premultiplied=kinds == [1])
 
 
