@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from ...core.errors import TextoError
-from .png import with_text
+from . import by_pillow, exif, png, tiff
+from .extras import MAX_EXTRA
 from .samples import Metadata
 
 
@@ -43,13 +43,36 @@ class Format:
 
     depths : bits a sample, 32 is float. alpha : whether transparency has a place. keeps : the
     names of the fields of `Metadata` that have one. lossless : whether pixels come back.
+    keywords : those of the texts that have a place, None for any. longest : bytes of an EXIF
+    block or a text.
     """
 
-    encode: Encoder
+    write: Encoder
     depths: tuple[int, ...] = (8,)
     alpha: bool = False
     keeps: frozenset[str] = frozenset()
     lossless: bool = True
+    keywords: frozenset[str] | None = None
+    longest: int = MAX_EXTRA
+
+    def held(self, metadata: Metadata) -> Metadata:
+        """The part of `metadata` that has a place here, its EXIF block for upright pixels."""
+        found = {name: getattr(metadata, name) for name in self.keeps}
+        if found.get("exif") is not None:
+            block = exif.upright(found["exif"])
+            found["exif"] = block if block and len(block) <= self.longest else None
+        if "text" in found:
+            found["text"] = {
+                key: value
+                for key, value in metadata.text.items()
+                if (self.keywords is None or key in self.keywords)
+                and len(value.encode("utf-8", "backslashreplace")) <= self.longest
+            }
+        return Metadata(**found)
+
+    def encode(self, values: np.ndarray, metadata: Metadata) -> bytes:
+        """The file of `values` with what it can hold of `metadata`."""
+        return self.write(values, self.held(metadata))
 
 
 def encoded(what: str, encoder: Encoder, values: np.ndarray, metadata: Metadata) -> bytes:
@@ -67,48 +90,31 @@ def encoded(what: str, encoder: Encoder, values: np.ndarray, metadata: Metadata)
         ) from error
 
 
-def _png(values: np.ndarray, metadata: Metadata) -> bytes:
-    import imagecodecs
-
-    return with_text(bytes(imagecodecs.png_encode(values)), metadata.text)
-
-
-def _tiff(values: np.ndarray, metadata: Metadata) -> bytes:
-    import tifffile
-
-    buffer = io.BytesIO()
-    photometric = "rgb" if values.ndim == 3 else "minisblack"
-    tifffile.imwrite(
-        buffer,
-        values,
-        photometric=photometric,
-        compression="zlib",
-        # No software, date or shape tags, so that the bytes depend on the pixels alone.
-        software=False,
-        metadata=None,
-    )
-    return buffer.getvalue()
-
-
-def _by_pillow(kind: str, **options) -> Encoder:
-    def encode(values: np.ndarray, metadata: Metadata) -> bytes:
-        from PIL import Image
-
-        buffer = io.BytesIO()
-        Image.fromarray(values).save(buffer, kind, **options)
-        return buffer.getvalue()
-
-    return encode
-
-
-_JPEG = Format(_by_pillow("JPEG", quality=95, subsampling="4:4:4"), lossless=False)
-_TIFF = Format(_tiff, (8, 16, 32))
+_JPEG = Format(
+    by_pillow.encoder("JPEG", quality=95, subsampling="4:4:4"),
+    keeps=frozenset({"profile", "exif", "dpi", "text"}),
+    lossless=False,
+    keywords=frozenset({"Comment"}),
+    longest=65_000,  # one segment
+)
+_TIFF = Format(
+    tiff.encode,
+    (8, 16, 32),
+    alpha=True,
+    keeps=frozenset({"profile", "dpi", "text", "half"}),
+    keywords=frozenset(tiff.TEXTS.values()),
+)
 FORMATS: dict[str, Format] = {
-    ".png": Format(_png, (8, 16), keeps=frozenset({"text"})),
+    ".png": Format(
+        png.encode,
+        (8, 16),
+        alpha=True,
+        keeps=frozenset({"profile", "exif", "dpi", "text", "gamma", "chromaticities", "srgb"}),
+    ),
     ".jpg": _JPEG,
     ".jpeg": _JPEG,
-    ".webp": Format(_by_pillow("WEBP", lossless=True)),
-    ".bmp": Format(_by_pillow("BMP")),
+    ".webp": Format(by_pillow.encoder("WEBP", lossless=True), keeps=frozenset({"profile", "exif"})),
+    ".bmp": Format(by_pillow.encoder("BMP", dpi=(0, 0)), keeps=frozenset({"dpi"})),
     ".tif": _TIFF,
     ".tiff": _TIFF,
 }

@@ -1,4 +1,4 @@
-"""PNG as a sequence of chunks: what must be decoded, what is only read, and text to be added.
+"""PNG as a sequence of chunks: what must be decoded, what is only read, and what is to be added.
 
 Walked here, because Pillow refuses a picture for the sake of a text or profile that is too long
 or damaged, reduces 16 bits to 8, and libpng takes what is wrong outside the pixels without a word.
@@ -9,18 +9,47 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
+import numpy as np
 from PIL.PngImagePlugin import PngInfo, putchunk
 
 from ...core.errors import TextoError
-from .samples import RESAVE
+from . import exif
+from .extras import MAX_EXTRA, gathered, is_keyword, per_inch, per_metre
+from .samples import NOTHING, RESAVE, SEVERAL, Metadata, Samples, Source, split
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-MAX_EXTRA = 4 << 20  # bytes of all text, or of one profile, inflated
 _MAX_CHUNKS = 1 << 20
 _PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+_METADATA = (b"iCCP", b"eXIf", b"pHYs", b"gAMA", b"cHRM", b"sRGB", b"tEXt", b"zTXt", b"iTXt")
+_UNIT = 100_000  # gAMA and cHRM are stored in hundred thousandths
+
+
+def decode(source: Source) -> Samples:
+    """The samples of a PNG of any depth."""
+    import imagecodecs
+
+    source.check_size(*size(source.data, source.what))
+    found = parts(source.data, source.what)
+    values = imagecodecs.png_decode(found.essential)  # Pillow reduces 16 bits to 8
+    return replace(
+        split(values, float(np.iinfo(values.dtype).max)),
+        orientation=exif.orientation(found.metadata.exif),
+        metadata=found.metadata,
+        notes=(*found.notes, *[SEVERAL] * found.animated),
+    )
+
+
+def encode(values: np.ndarray, metadata: Metadata) -> bytes:
+    """A PNG of uint8 or uint16 `values` with `metadata` between its header and its pixels."""
+    import imagecodecs
+
+    png = bytes(imagecodecs.png_encode(values))
+    after_header = len(SIGNATURE) + 25
+    added = _metadata_chunks(metadata) + _text_chunks(metadata.text)
+    return b"".join([png[:after_header], added, png[after_header:]])
 
 
 @dataclass
@@ -28,8 +57,7 @@ class Parts:
     """What a PNG says about its pixels, and `essential`, a PNG of nothing but pixels."""
 
     essential: bytes = b""
-    profile: bytes | None = None
-    exif: bytes | None = None
+    metadata: Metadata = NOTHING
     animated: bool = False
     notes: list[str] = field(default_factory=list)
 
@@ -61,8 +89,9 @@ def size(data: bytes, what: str) -> tuple[int, int]:
 
 
 def parts(data: bytes, what: str) -> Parts:
-    """Everything in the PNG `data` that matters for its pixels; TextoError if it is damaged."""
+    """Everything in the PNG `data` that matters; TextoError if it is damaged."""
     found, kept, n_colours = Parts(), io.BytesIO(), 0
+    others: list[tuple[bytes, bytes]] = []
     kept.write(SIGNATURE)
     depth, colour = data[24:26]
     for kind, content in chunks(data, what):
@@ -74,15 +103,12 @@ def parts(data: bytes, what: str) -> Parts:
             raise TextoError(what, "is damaged: its transparent colour makes no sense", RESAVE)
         if kind in _PIXELS:
             putchunk(kept, kind, content)
-        elif kind == b"eXIf" and len(content) <= MAX_EXTRA:
-            found.exif = content
-        elif kind == b"iCCP":
-            found.profile = inflate(content.partition(b"\0")[2][1:], MAX_EXTRA)
-            if found.profile is None:
-                found.notes.append("has a damaged or oversized colour profile, which is ignored")
+        elif kind in _METADATA:
+            others.append((kind, content))
         elif kind == b"acTL":
             found.animated = int.from_bytes(content[:4], "big") > 1
     found.essential = kept.getvalue()
+    found.metadata = _metadata(others, found.notes)
     return found
 
 
@@ -91,9 +117,13 @@ def texts(data: bytes, what: str) -> tuple[dict[str, str], int]:
 
     Left out are texts that are damaged, and those that would bring the total over `MAX_EXTRA`.
     """
+    return _texts(chunks(data, what))
+
+
+def _texts(pieces: Iterable[tuple[bytes, bytes]]) -> tuple[dict[str, str], int]:
     found: dict[str, str] = {}
     room, skipped = MAX_EXTRA, 0
-    for kind, content in chunks(data, what):
+    for kind, content in pieces:
         if kind not in _READERS:
             continue
         pair = _READERS[kind](content, room) if len(content) <= MAX_EXTRA else None
@@ -105,9 +135,53 @@ def texts(data: bytes, what: str) -> tuple[dict[str, str], int]:
     return found, skipped
 
 
-def with_text(png: bytes, text: Mapping[str, str]) -> bytes:
-    """`png` with `text` as chunks right after its header, sorted by keyword."""
-    after_header = len(SIGNATURE) + 25
+def _metadata(pieces: list[tuple[bytes, bytes]], notes: list[str]) -> Metadata:
+    first = dict(reversed(pieces))
+    profile = None
+    if b"iCCP" in first:
+        profile = inflate(first[b"iCCP"].partition(b"\0")[2][1:], MAX_EXTRA) or b""
+    found, skipped = _texts(pieces)
+    gamma = _integers(">I", first.get(b"gAMA"))
+    primaries = _integers(">8I", first.get(b"cHRM"))
+    across, down, unit = _integers(">IIB", first.get(b"pHYs")) or (0, 0, 0)
+    return gathered(
+        notes,
+        profile=profile,
+        block=first.get(b"eXIf"),
+        dpi=(per_inch(across), per_inch(down)) if unit == 1 else None,
+        text=[*found.items(), *[None] * skipped],
+        gamma=gamma[0] / _UNIT if gamma and gamma[0] else None,
+        chromaticities=tuple(value / _UNIT for value in primaries) if primaries else None,
+        srgb=b"sRGB" in first,
+    )
+
+
+def _integers(layout: str, content: bytes | None) -> tuple[int, ...]:
+    """The fields of a chunk, () if there is none of this length."""
+    sized = content is not None and len(content) == struct.calcsize(layout)
+    return struct.unpack(layout, content) if content is not None and sized else ()
+
+
+def _metadata_chunks(metadata: Metadata) -> bytes:
+    added = io.BytesIO()
+    if metadata.gamma is not None:
+        putchunk(added, b"gAMA", struct.pack(">I", round(metadata.gamma * _UNIT)))
+    primaries = [round(value * _UNIT) for value in metadata.chromaticities or ()]
+    if primaries and min(primaries) >= 0:  # EXR knows negative ones
+        putchunk(added, b"cHRM", struct.pack(">8I", *primaries))
+    if metadata.profile is not None:
+        putchunk(added, b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.profile, 9))
+    elif metadata.srgb:  # beside a profile it would be one statement too many
+        putchunk(added, b"sRGB", b"\0")
+    if metadata.dpi is not None:
+        putchunk(added, b"pHYs", struct.pack(">IIB", *map(per_metre, metadata.dpi), 1))
+    if metadata.exif is not None:
+        putchunk(added, b"eXIf", metadata.exif)
+    return added.getvalue()
+
+
+def _text_chunks(text: Mapping[str, str]) -> bytes:
+    """`text` as chunks, sorted by keyword."""
     info, added = PngInfo(), io.BytesIO()
     for key in sorted(text):
         _check_text(key, text[key])
@@ -118,7 +192,7 @@ def with_text(png: bytes, text: Mapping[str, str]) -> bytes:
         putchunk(added, kind, content)
     if added.tell() > MAX_EXTRA // 2:
         raise TextoError("text", f"is over {MAX_EXTRA >> 21} MiB", "store less text in the PNG")
-    return b"".join([png[:after_header], added.getvalue(), png[after_header:]])
+    return added.getvalue()
 
 
 def inflate(data: bytes, most: int) -> bytes | None:
@@ -131,19 +205,9 @@ def inflate(data: bytes, most: int) -> bytes | None:
     return plain if stream.eof else None
 
 
-def _profile(content: bytes, notes: list[str]) -> bytes | None:
-    _, _, packed = content.partition(b"\0")
-    profile = inflate(packed[1:], MAX_EXTRA)
-    if profile is None:
-        notes.append("has a damaged or oversized colour profile, which is ignored")
-    return profile
-
-
 def _check_text(key: str, value: str) -> None:
     """Raise TextoError for what PNG does not allow, which Pillow would write."""
-    name = key.encode("latin-1", "replace")
-    plain = all(32 <= byte < 127 or byte > 160 for byte in name) and name.decode("latin-1") == key
-    if not plain or not 1 <= len(name) <= 79 or key != key.strip() or "  " in key:
+    if not is_keyword(key):
         raise TextoError(f"text keyword {key!r}", "is not allowed in PNG", "use 1-79 plain letters")
     if "\0" in value:
         raise TextoError(f"text {key!r}", "holds a NUL character", "remove it")

@@ -40,9 +40,10 @@ class Metadata:
     """What a file says besides its pixels.
 
     profile : an ICC profile. exif : an EXIF block, from its byte order mark on. dpi : pixels an
-    inch (across, down). text : by keyword; of formats without keywords, one named "Comment".
-    gamma : what a PNG says its samples are to the power of. chromaticities : x and y of white,
-    red, green, blue. srgb : it says that its colours are sRGB. half : floats are of 16 bits.
+    inch (across, down). text : by keyword, those of PNG; of formats without keywords, one named
+    "Comment". gamma : what a PNG says its samples are to the power of. chromaticities : x and y of
+    white, red, green, blue. srgb : it says that its colours are sRGB. half : floats are of 16 bits.
+    lost : notes on what was left out and does not touch the pixels.
     """
 
     profile: bytes | None = None
@@ -53,6 +54,7 @@ class Metadata:
     chromaticities: tuple[float, ...] | None = None
     srgb: bool = False
     half: bool = False
+    lost: tuple[str, ...] = ()
 
 
 NOTHING = Metadata()

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from ...core.errors import TextoError
+from .extras import gathered
 from .samples import CMYK, RESAVE, SEVERAL, Metadata, Samples, Source, split
 
 if TYPE_CHECKING:
@@ -36,7 +37,16 @@ _COMPRESSIONS = {
     34925: "LZMA",
     50000: "Zstandard",
 }
+_UNSPECIFIED = "has a further sample of unspecified meaning, which is taken for alpha"
 _MAX_SEGMENTS = 1 << 20
+TEXTS = {  # tag -> what PNG calls such a text
+    269: "Title",
+    270: "Description",
+    305: "Software",
+    306: "Creation Time",
+    315: "Author",
+    33432: "Copyright",
+}
 _BASELINE = range(254, 348)  # tags of the format itself: sizes, offsets, layout
 _ORDER: dict[str, Literal["little", "big"]] = {"<": "little", ">": "big"}
 
@@ -53,14 +63,65 @@ def decode(source: Source) -> Samples:
         _check_segments(source, page)
         samples = _samples(page)
         orientation = page.tags.valueof(274, default=1)
-        profile = page.tags.valueof(34675)
-        notes = (SEVERAL,) if _has_second_page(file) else ()
+        notes = [*samples.notes, *[SEVERAL] * _has_second_page(file)]
+        metadata = _metadata(page, notes)
     return replace(
         samples,
         orientation=int(orientation) if orientation in range(1, 9) else 1,
-        metadata=Metadata(profile=profile if isinstance(profile, bytes) else None),
-        notes=samples.notes + notes,
+        metadata=metadata,
+        notes=tuple(notes),
     )
+
+
+def encode(values: np.ndarray, metadata: Metadata) -> bytes:
+    """A deflated TIFF; its bytes depend on the arguments alone, not on time or program."""
+    import tifffile
+
+    tags = [
+        (code, "s", 0, metadata.text[key].encode("utf-8", "backslashreplace"), True)
+        for code, key in TEXTS.items()
+        if key in metadata.text
+    ]
+    buffer = io.BytesIO()
+    tifffile.imwrite(
+        buffer,
+        values.astype(np.float16) if metadata.half and values.dtype.kind == "f" else values,
+        photometric="rgb" if values.shape[2:] in ((3,), (4,)) else "minisblack",
+        extrasamples=["unassalpha"] if values.shape[2:] in ((2,), (4,)) else None,
+        compression="zlib",
+        iccprofile=metadata.profile,
+        resolution=metadata.dpi,
+        resolutionunit=None if metadata.dpi is None else "inch",
+        extratags=tags,
+        software=False,
+        metadata=None,
+    )
+    return buffer.getvalue()
+
+
+def _metadata(page: TiffPage, notes: list[str]) -> Metadata:
+    tags, texts = page.tags, []
+    foreign = page.is_shaped or page.is_imagej or page.is_ome  # describes the file's own layout
+    for code, key in TEXTS.items():
+        value = tags.valueof(code)
+        if isinstance(value, str) and value and not (foreign and key == "Description"):
+            texts.append((key, value))
+    profile = tags.valueof(34675)
+    return gathered(
+        notes,
+        profile=profile if isinstance(profile, bytes) else None,
+        dpi=_dpi(page),
+        text=texts,
+        half=page.dtype == np.float16,
+    )
+
+
+def _dpi(page: TiffPage) -> tuple[float, float] | None:
+    factor = {2: 1.0, 3: 2.54}.get(page.tags.valueof(296, default=2))
+    with contextlib.suppress(TypeError, ValueError, ZeroDivisionError):
+        (across, parts_x), (down, parts_y) = page.tags.valueof(282), page.tags.valueof(283)
+        return (across / parts_x * factor, down / parts_y * factor) if factor else None
+    return None
 
 
 def _check_tags(source: Source, file: TiffFile, page: TiffPage) -> None:
@@ -133,8 +194,8 @@ def _samples(page: TiffPage) -> Samples:
     if page.photometric == _WHITE_IS_ZERO:
         samples = replace(samples, values=values.dtype.type(top) - samples.values)
     kinds = [int(kind) for kind in page.extrasamples]
-    if kinds == [0]:  # not alpha, nor anything else that the file names
-        return replace(samples, alpha=None)
+    if kinds == [0] and samples.alpha is not None and samples.alpha.min() < top:
+        return replace(samples, notes=(_UNSPECIFIED,))
     return replace(samples, premultiplied=kinds == [1])
 
 
