@@ -16,7 +16,7 @@ from texto.core import registry
 from texto.core.settings import settings_of
 
 WRONG = ["-1", "0", "nan", "1e400", "x", "", "2.5"]
-ALLOWED = {("--seed", "0"), ("--radius", "0")}
+ALLOWED = {("--seed", "0"), ("--fit-seed", "0"), ("--radius", "0")}
 SOURCES = {
     "synth": ["wall.png"],
     "fit": ["wall.png"],
@@ -40,7 +40,7 @@ def numeric_options():
 def test_the_numeric_options_are_all_found():
     found = set(numeric_options())
     synth = {option for command, option in found if command == "synth"}
-    assert synth == {"--size", "--num", "--seed", "--bits", "--max-pixels"}
+    assert synth == {"--size", "--num", "--seed", "--fit-seed", "--bits", "--max-pixels"}
     assert ("fit", "--seed") in found
 
 

@@ -14,18 +14,18 @@ from texto.io import model_files
 from texto.io.images import open_image, read_text, write_image
 
 QUICK = ("-m", "efros-leung", "-s", "20x12", "--set", "patch_size=3", "--seed", 7)
-WITH = ("wall.png", "--with", "height.png", "normal.png")
-NAMES = ["wall", "height", "normal"]
+WITH = ("wall.png", "--with", "height.png", "tint.png")
+NAMES = ["wall", "height", "tint"]
 
 
 @pytest.fixture
 def maps(folder):
-    """Beside wall.png: height.png (16-bit grey, every value another) and normal.png (RGB)."""
+    """Beside wall.png: height.png (16-bit grey, every value another) and tint.png (RGB)."""
     numbers = np.random.default_rng(1).permutation(40 * 48).reshape(40, 48)
     height = (numbers * 31 + 2000).astype(np.float32) / 65535
     write_image("height.png", height, bits=16)
     wall = np.array(Image.open("wall.png"))
-    Image.fromarray(255 - wall[:, :, ::-1]).save("normal.png")
+    Image.fromarray(255 - wall[:, :, ::-1]).save("tint.png")
     return list(WITH[:1] + WITH[2:])
 
 
@@ -47,12 +47,12 @@ def expected(weights=None, seed=7):
 def test_each_map_has_a_file_in_its_own_mode_and_depth(maps, done, pixels):
     outcome = done("synth", *WITH, *QUICK)
     assert outcome.paths == names() and outcome.err == ""
-    wall, height, normal = (pixels(path) for path in outcome.paths)
-    assert wall.shape == normal.shape == (12, 20, 3) and wall.dtype == normal.dtype == np.uint8
+    wall, height, tint = (pixels(path) for path in outcome.paths)
+    assert wall.shape == tint.shape == (12, 20, 3) and wall.dtype == tint.dtype == np.uint8
     assert [open_image(path).bits for path in outcome.paths] == [8, 16, 8]
     with Image.open(outcome.paths[1]) as image:
         assert image.mode.startswith("I")
-    assert np.array_equal(normal, 255 - wall[:, :, ::-1])
+    assert np.array_equal(tint, 255 - wall[:, :, ::-1])
     known = pixels("height.png")
     places = {value: place for place, value in np.ndenumerate(known)}
     source = pixels("wall.png")
@@ -90,6 +90,7 @@ def test_records(maps, done):
             assert stored == {
                 **{"name": name, "bits": bits, "channels": channels},
                 **{"weight": weight, "sha256": digest},
+                **({"kind": "data"} if k == 2 else {}),
             }
     shown = done("info", paths[0]).out
     assert "height.png" in shown and "maps.map2.weight" in shown
@@ -110,7 +111,7 @@ def test_repeats_with_maps_that_are_elsewhere(maps, done, refused):
     shutil.move("height.png", "other/height.png")
     line = refused("synth", "--from", path, "-o", "again_{stem}.png")
     assert "'height.png'" in line and "--with" in line
-    given = ("--with", "other/height.png", "normal.png", "--from", path, "-o", "again_{stem}.png")
+    given = ("--with", "other/height.png", "tint.png", "--from", path, "-o", "again_{stem}.png")
     for source in ((), ("wall.png",)):
         again = done("synth", *source, *given, "--force")
         assert again.err == "" and Path(again.paths[0]).read_bytes() == Path(path).read_bytes()
@@ -119,7 +120,7 @@ def test_repeats_with_maps_that_are_elsewhere(maps, done, refused):
 
 def test_a_changed_map_is_noted_or_refused(maps, done, refused):
     path = done("synth", *WITH, *QUICK).paths[0]
-    shutil.copy("wall.png", "normal.png")
+    shutil.copy("wall.png", "tint.png")
     assert "has changed" in refused("synth", "--from", path, "-o", "again_{stem}.png")
     outcome = done("synth", *WITH, "--from", path, "-o", "again_{stem}.png")
     assert "is not what the picture was made from" in outcome.err
@@ -137,7 +138,8 @@ def test_other_weights_and_options_override(maps, done):
     [
         {"map2.name": "../height.png"},
         {"map2.weight": -1},
-        {"map2.bits": 32},
+        {"map2.bits": 31},
+        {"map2.kind": "taste"},
         {"map2.sha256": "x"},
         {"map1.channels": 0},
         {"map1.name": None},
@@ -161,7 +163,7 @@ def test_several_tileable_json_plot(maps, done):
     ]
     assert [entry["seed"] for entry in entries] == [7] * 3 + [8] * 3
     assert sorted(map(str, Path().glob("*_loss.png"))) == ["wall_7_loss.png", "wall_8_loss.png"]
-    assert record_of("normal_8.png")["settings"]["tileable"] == "xy"
+    assert record_of("tint_8.png")["settings"]["tileable"] == "xy"
 
 
 @pytest.mark.parametrize("bits", [8, 16])
@@ -182,7 +184,7 @@ def test_float_maps_and_other_formats(maps, done):
 def test_names(maps, done, refused):
     os.mkdir("other")
     assert done("synth", *WITH, *QUICK, "-o", "other").paths == [f"other/{n}" for n in names()]
-    shutil.copy("normal.png", "other/wall.png")
+    shutil.copy("tint.png", "other/wall.png")
     outcome = done("synth", "wall.png", "--with", "other/wall.png", "wall.png", *QUICK)
     suffix = "efros-leung_20x12_s7.png"
     assert outcome.paths == [f"wall_{suffix}", f"wall_2_{suffix}", f"wall_3_{suffix}"]
@@ -211,7 +213,7 @@ def test_fit_and_synth_of_its_model(maps, done, pixels):
     assert np.abs(made[1] - open_image(split[1]).pixels).max() <= 0.501 / 65535
 
 
-def test_other_commands_refuse_such_models(maps, done, refused):
+def test_models_of_maps_are_not_mixed_with_a_picture(maps, done, refused):
     model = done(
         "fit",
         *WITH,
@@ -226,9 +228,9 @@ def test_other_commands_refuse_such_models(maps, done, refused):
         "--seed",
         7,
     ).paths[0]
-    for command in (("mix", model, model), ("mix", "wall.png", model, "-o", "m.safetensors")):
-        assert "has 7 channels of 3 maps" in refused(*command, "--seed", 1)
-    for option in (("--with", "normal.png"), ("--weights-per-map", "1,1,1")):
+    line = refused("mix", "wall.png", model, "-o", "m.safetensors", "--seed", 1)
+    assert "'wall.png' has 3 and" in line and "7" in line
+    for option in (("--with", "tint.png"), ("--weights-per-map", "1,1,1")):
         assert f"{option[0]}: the maps of a model" in refused("synth", model, *option)
 
 
@@ -257,7 +259,7 @@ def test_transparent_maps(maps, done, refused):
         (("-o", "out_{seed}.png", "-n", 2), "put {stem} into it"),
         (("-o", "new_{stem}.png", "-n", 2), "put {seed} into the name"),
         (("-o", "{stem}.png"), "also an input"),
-        (("-o", "a_{stem}.jpg", "--bits", 16), "hold 8 bits"),
+        (("-o", "a_{stem}.jpg", "--bits", 16), "cannot hold it"),
         (("-o", "a_{stem}.gif"), "suffix"),
         (("--with", "gone.png"), "'gone.png'"),
         (("--with", "small.png"), "map 'small.png': is 40x48, and 'wall.png' is 48x40"),

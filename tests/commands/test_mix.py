@@ -63,7 +63,7 @@ def test_default_name_size_and_record(pair, done, pixels):
     hashes = [model_files.exemplar_hash(open_image(path).pixels) for path in pair]
     assert record["command"] == "mix" and record["method"] == "ot-flow"
     assert record["sources"] == ["wall.png", "dots.png"] and record["source_hashes"] == hashes
-    assert (record["weights"], record["seed"], record["fit_seed"]) == ([0.5, 0.5], 7, 7)
+    assert (record["weights"], record["seed"], record["fit_seed"]) == ([0.5, 0.5], 7, 0)
     assert record["settings"]["patch_size"] == 6 and record["size"] == [96, 80]
 
 

@@ -72,7 +72,7 @@ def test_explicit_options_override(folder, done, refused, picture):
     outcome = done("synth", "--from", picture, "-s", "8x6", "--seed", 9, "--bits", 8, "-n", 2)
     assert outcome.paths == ["wall_gaussian_8x6_s9.png", "wall_gaussian_8x6_s10.png"]
     fields = json.loads(read_text(outcome.paths[0])["texto"])
-    assert (fields["seed"], fields["fit_seed"], fields["bits"]) == (9, 8, 8)
+    assert (fields["seed"], fields["fit_seed"], fields["bits"]) == (9, 0, 8)
     assert fields["settings"] == {"tileable": "y"}
     done("synth", "--from", picture, "--set", "tileable=x", "-o", "x.png")
     assert json.loads(read_text("x.png")["texto"])["settings"] == {"tileable": "x"}
@@ -145,7 +145,7 @@ def test_info_of_a_picture(folder, done, picture):
     shown = done("info", picture).out
     rows = dict(line.split(maxsplit=1) for line in shown.splitlines())
     assert rows["method"] == "gaussian" and rows["settings.tileable"] == "y"
-    assert (rows["size"], rows["seed"], rows["fit_seed"], rows["bits"]) == ("20x12", "8", "8", "16")
+    assert (rows["size"], rows["seed"], rows["fit_seed"], rows["bits"]) == ("20x12", "8", "0", "16")
     assert json.loads(done("info", picture, "--json").out) == json.loads(
         read_text(picture)["texto"]
     )

@@ -45,7 +45,7 @@ def test_several_pictures_differ_and_carry_their_seeds(folder, done, pixels):
     paths = done("synth", "wall.png", *QUICK, "-n", 3, "--seed", 7).paths
     assert paths == [f"wall_gaussian_20x12_s{seed}.png" for seed in (7, 8, 9)]
     assert [record_of(path)["seed"] for path in paths] == [7, 8, 9]
-    assert {record_of(path)["fit_seed"] for path in paths} == {7}
+    assert {record_of(path)["fit_seed"] for path in paths} == {0}
     assert len({pixels(path).tobytes() for path in paths}) == 3
 
 
@@ -75,7 +75,7 @@ def test_record(folder, done):
         "deterministic": False,
         "exemplar": "wall.png",
         "exemplar_hash": model_files.exemplar_hash(open_image("wall.png").pixels),
-        "fit_seed": 4,
+        "fit_seed": 0,
         "method": "gaussian",
         "seed": 4,
         "settings": {"tileable": "xy"},

@@ -172,7 +172,7 @@ def test_drawn_seed_and_verbose(done, picture):
     assert outcome.paths == ["ramp_48x40.png"]
     lines = outcome.err.splitlines()
     assert lines[-1] == f"texto: seed {record_of('ramp_48x40.png')['seed']}"
-    assert [line[:19] for line in lines[2:4]] == ["texto: seam along x", "texto: seam along y"]
+    assert [line[:19] for line in lines[3:5]] == ["texto: seam along x", "texto: seam along y"]
 
 
 def test_record_and_info(done, picture, refused):

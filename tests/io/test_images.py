@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageFile, PngImagePlugin
 
 from texto.core.errors import TextoError, TextoWarning
-from texto.io.images import SUFFIXES, encode_png, open_image, read_image, read_text, write_image
+from texto.io.images import SUFFIXES, encode_image, open_image, read_image, read_text, write_image
 
 FUZZ = settings(
     max_examples=60,
@@ -135,7 +135,7 @@ def test_written_by_us_read_by_others(tmp_path):
             assert "icc_profile" not in image.info
     write_image(tmp_path / "b.tif", unit(RGB16), bits=16)
     assert np.array_equal(tifffile.imread(tmp_path / "b.tif"), RGB16)
-    assert np.array_equal(imagecodecs.png_decode(encode_png(unit(RGB16), bits=16)), RGB16)
+    assert np.array_equal(imagecodecs.png_decode(encode_image(".png", unit(RGB16), bits=16)), RGB16)
 
 
 def test_written_tiff_says_nothing_of_time_or_software(tmp_path):
@@ -168,7 +168,7 @@ def test_values_are_clipped_and_rounded_not_wrapped(tmp_path):
 )
 def test_shapes_that_are_no_picture(tmp_path, shape):
     refused("shape", write_image, tmp_path / "a.png", np.zeros(shape))
-    refused("shape", encode_png, np.zeros(shape))
+    refused("shape", encode_image, ".png", np.zeros(shape))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -185,7 +185,7 @@ def test_integers_are_refused_booleans_and_all_floats_pass(tmp_path):
 )
 def test_depths_a_format_cannot_hold(tmp_path, name, bits):
     refused("bits.*choose from", write_image, tmp_path / name, np.zeros((2, 2)), bits=bits)
-    refused("bits", encode_png, np.zeros((2, 2)), bits=32)
+    refused("bits", encode_image, ".png", np.zeros((2, 2)), bits=32)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -260,25 +260,27 @@ def test_text_order_does_not_change_the_bytes():
     backwards = dict(reversed(TEXTS.items()))
     assert list(backwards) != list(TEXTS)
     image = unit(RGB8)
-    assert encode_png(image, text=TEXTS) == encode_png(image, text=backwards)
-    assert encode_png(image, text=TEXTS) != encode_png(image)
-    assert encode_png(image) == encode_png(image, text={})
+    assert encode_image(".png", image, text=TEXTS) == encode_image(".png", image, text=backwards)
+    assert encode_image(".png", image, text=TEXTS) != encode_image(".png", image)
+    assert encode_image(".png", image) == encode_image(".png", image, text={})
 
 
 def test_encode_png_is_what_write_image_writes(tmp_path):
     for bits in (8, 16):
         write_image(tmp_path / "a.png", unit(RGB8), bits=bits, text=TEXTS)
-        assert (tmp_path / "a.png").read_bytes() == encode_png(unit(RGB8), bits=bits, text=TEXTS)
+        assert (tmp_path / "a.png").read_bytes() == encode_image(
+            ".png", unit(RGB8), bits=bits, text=TEXTS
+        )
 
 
 @pytest.mark.parametrize("key", ["", " a", "a ", "a  b", "x" * 80, "日本", "a\nb", "a\0b", "\xa0"])
 def test_keywords_png_forbids(key):
-    refused("keyword", encode_png, np.zeros((1, 1)), text={key: "x"})
+    refused("keyword", encode_image, ".png", np.zeros((1, 1)), text={key: "x"})
 
 
 def test_texts_png_cannot_hold():
-    refused("NUL", encode_png, np.zeros((1, 1)), text={"a": "x\0y"})
-    refused("MiB", encode_png, np.zeros((1, 1)), text={"a": "x" * (3 << 20)})
+    refused("NUL", encode_image, ".png", np.zeros((1, 1)), text={"a": "x\0y"})
+    refused("MiB", encode_image, ".png", np.zeros((1, 1)), text={"a": "x" * (3 << 20)})
 
 
 def test_a_lone_surrogate_is_spelled_out(tmp_path):
@@ -338,7 +340,7 @@ def test_many_small_texts_share_one_limit(tmp_path):
 
 
 def test_read_text_refuses_what_it_cannot_read(tmp_path):
-    data = encode_png(np.zeros((2, 2)), text={"a": "b"})
+    data = encode_image(".png", np.zeros((2, 2)), text={"a": "b"})
     refused("truncated", read_text, written(tmp_path / "a.png", data[:-13]))
     refused("checksum", read_text, written(tmp_path / "b.png", data.replace(b"a\0b", b"a\0c")))
     refused("No such file", read_text, tmp_path / "no.png")
@@ -463,7 +465,12 @@ def test_float_values_out_of_range(tmp_path, value):
     values = np.full((5, 6), 0.5, np.float32)
     values[2, 3] = value
     tifffile.imwrite(tmp_path / "a.tif", values)
-    refused("range", read_image, tmp_path / "a.tif")
+    with pytest.warns(TextoWarning, match="as 0 to 1"):
+        pixels = read_image(tmp_path / "a.tif")
+    low, high = min(value, 0), max(value, 1)
+    assert np.allclose(pixels[2, 3, 0], (value - low) / (high - low))
+    assert np.allclose(pixels[0, 0, 0], (0.5 - low) / (high - low))
+    assert np.array_equal(open_image(tmp_path / "a.tif").stored[..., 0], values)
 
 
 def palette_image(**info):
@@ -869,7 +876,7 @@ def test_files_the_system_will_not_open(tmp_path, monkeypatch, code):
     def refuse(path, flags):
         raise OSError(code, os.strerror(code))
 
-    path = written(tmp_path / "a.png", encode_png(np.zeros((2, 2))))
+    path = written(tmp_path / "a.png", encode_image(".png", np.zeros((2, 2))))
     monkeypatch.setattr(os, "open", refuse)  # a mode of 000 would not stop root
     for function in (read_image, read_text):
         refused(f"cannot be read: {os.strerror(code)}", function, path)
@@ -996,7 +1003,7 @@ def samples():
     ramp = np.add.outer(np.arange(24), np.arange(20)).astype(np.uint8) * 5
     colour = np.dstack([ramp, ramp[::-1], ramp.T[:20].repeat(2, 0)[:24, :20]])
     made = {"png16": png16(colour.astype(np.uint16) * 257)}
-    made["text"] = encode_png(unit(colour), text=TEXTS)
+    made["text"] = encode_image(".png", unit(colour), text=TEXTS)
     kinds = {"png": {}, "jpeg": {}, "gif": {}, "bmp": {}, "webp": {"lossless": True}, "tiff": {}}
     for kind, options in kinds.items():
         made[kind] = pillow_bytes(Image.fromarray(colour), kind, **options)

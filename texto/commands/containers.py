@@ -57,11 +57,11 @@ def depth(
     `keeps` : pixels of the picture are to stay what they are. TextoError where that cannot be.
     """
     form, suffix, what = check_suffix(path), _suffix(path), f"output {str(path or '-')!r}"
-    if channels not in (1, 2, 3, 4):
+    if channels - meaning.opacity not in (1, 3):
         raise TextoError(
             what, f"has {channels} channels", "use a model of a grey or colour picture"
         )
-    if channels in (2, 4) and not form.alpha:
+    if meaning.opacity and not form.alpha:
         able = ", ".join(name for name, each in FORMATS.items() if each.alpha)
         raise TextoError(what, f"{suffix} cannot hold the opacity", f"use {able}")
     if not meaning.in_range and 32 not in form.depths:
@@ -78,7 +78,7 @@ def depth(
         return given
     found = min((each for each in form.depths if each >= bits), default=max(form.depths))
     if keeps and (found < bits or not form.lossless or (suffix in LIGHT) != meaning.linear):
-        able = ", ".join(_keeping(bits, channels, meaning))
+        able = ", ".join(_keeping(bits, meaning))
         raise TextoError(
             what, f"{suffix} files would not keep the {bits}-bit pixels that stay", f"use {able}"
         )
@@ -92,14 +92,14 @@ def _depth_name(bits: int) -> str:
     return "floating-point values" if bits == 32 else str(bits)
 
 
-def _keeping(bits: int, channels: int, meaning: Meaning) -> list[str]:
+def _keeping(bits: int, meaning: Meaning) -> list[str]:
     """The suffixes of files that keep such pixels."""
     return [
         suffix
         for suffix, form in FORMATS.items()
         if max(form.depths) >= bits
         and form.lossless
-        and (form.alpha or channels in (1, 3))
+        and (form.alpha or not meaning.opacity)
         and (suffix in LIGHT) == meaning.linear
     ]
 
@@ -146,7 +146,7 @@ def write_picture(
     the one they need.
     """
     if meaning.kind == "colour" and (_suffix(path) in LIGHT) != meaning.linear:
-        n = values.shape[2] - (values.shape[2] in (2, 4))
+        n = values.shape[2] - meaning.opacity
         values = values.copy()
         values[..., :n] = encoded(values[..., :n]) if meaning.linear else light(values[..., :n])
     if path is None:

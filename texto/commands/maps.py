@@ -73,13 +73,13 @@ def opened(
     if len(paths) == 1 and repeated is not None and repeated.layout is not None:
         numbers = range(1, len(repeated.layout.maps))
         paths += [records.find_map(repeated, number, options.repeat) for number in numbers]
+    weights = _weights_of(options, len(paths), repeated)
     kinds = _kinds_of(options, len(paths), repeated)
     reading = dataclasses.replace(Reading.of(options, repeated), own=own)
     pictures = [reading.open(path, kind) for path, kind in zip(paths, kinds, strict=True)]
     pictures = [_as_labels(k, picture, kinds[k]) for k, picture in enumerate(pictures)]
     for path, picture in zip(paths, pictures, strict=True):
         check_size((str(paths[0]), pictures[0].pixels), (str(path), picture.pixels))
-    weights = _weights_of(options, len(paths), repeated)
     maps = [
         Map(
             name=path.name,
@@ -193,7 +193,7 @@ def _kinds_of(options: Options, count: int, repeated: Record | None) -> Sequence
 
 def _weights_of(options: Options, count: int, repeated: Record | None) -> Sequence[float]:
     """The weight of each of `count` maps: as given, as in the picture to repeat, or 1."""
-    text = options.weights_per_map
+    text = vars(options).get("weights_per_map")  # recoloring searches nothing
     if text is None:
         return _repeated_weights(count, repeated)
     if count == 1:

@@ -97,12 +97,12 @@ def colours_of(picture: Picture) -> np.ndarray:
     Where nobody sees them they are the mean of those that are seen.
     """
     values = picture.stored
-    if values.shape[2] in (2, 4):
+    if picture.meaning.opacity:
         seen = values[..., -1] > 0
         values = values[..., :-1].copy()
         values[~seen] = values[seen].mean(axis=0) if seen.any() else 0.5
     if not picture.meaning.in_range:
-        return picture.meaning.worked(values)
+        return dataclasses.replace(picture.meaning, opacity=False).worked(values)
     return colours.in_srgb(values, picture.metadata, [])[0]
 
 
@@ -111,8 +111,8 @@ def as_stored(made: np.ndarray, picture: Picture) -> np.ndarray:
     if picture.meaning.in_range:
         values = colours.in_file(made, picture.metadata)
     else:
-        values = picture.meaning.stored(made, made)
-    if picture.stored.shape[2] in (2, 4):
+        values = dataclasses.replace(picture.meaning, opacity=False).stored(made, made)
+    if picture.meaning.opacity:
         values = np.concatenate([values, picture.stored[..., -1:]], axis=2)
     return values
 
@@ -121,7 +121,7 @@ def _widened(given: PictureSet, channels: int) -> PictureSet:
     """`given` as it is when its grey pictures have become coloured ones of `channels`."""
     pictures, stacked = list(given.pictures), list(given.stack.maps)
     for number, picture in enumerate(pictures):
-        opaque = picture.stored.shape[2] - (picture.stored.shape[2] in (2, 4))
+        opaque = picture.stored.shape[2] - picture.meaning.opacity
         if picture.meaning.kind == "colour" and opaque < channels:
             grey = dataclasses.replace(picture.metadata, profile=_of_colour(picture.metadata))
             pictures[number] = dataclasses.replace(picture, metadata=grey)

@@ -146,7 +146,7 @@ def _write_preview(record: Record, image: np.ndarray, meaning: Meaning, path: Pa
     height, width = record.shape
     twice = dataclasses.replace(record, shape=(2 * height, 2 * width), preview="2x2")
     seen = meaning.worked(image)  # values beyond 1 have no place in a PNG
-    if seen.shape[2] in (2, 4) and meaning.kind == "colour":
+    if meaning.opacity and meaning.in_range:
         seen = image
     bits = min(16, record.bits)
     write_picture(np.tile(seen, (2, 2, 1)), path, bits=bits, text=twice.text())

@@ -53,23 +53,27 @@ class Meaning:
     kind : "colour", "normal" (a unit vector as (v + 1) / 2 in the first three channels), "data"
     or "labels". low, high : the values that become 0 and 1. linear : they are proportional to
     light; the curve of sRGB, carried on above 1, is laid over them before `low` and `high` count.
-    Colours of 2 or 4 channels have their opacity last.
+    opacity : the last channel is the opacity of the others.
     """
 
     kind: Kind = "colour"
     low: float = 0.0
     high: float = 1.0
     linear: bool = False
+    opacity: bool = False
 
     @classmethod
-    def of(cls, stored: np.ndarray, kind: Kind, *, linear: bool = False) -> Meaning:
+    def of(
+        cls, stored: np.ndarray, kind: Kind, *, linear: bool = False, opacity: bool = False
+    ) -> Meaning:
         """The meaning of values `stored` (H, W, C) of a `kind`, which may lie beyond [0, 1].
 
         Those within are taken as they are. Signed normals have the ends -1 and 1, light has 0 or
         less and 1 or more, and all others what they hold.
         """
         linear = linear and kind == "colour"
-        values = cls(kind, linear=linear)._curved(stored[..., : _n_colours(kind, stored)])
+        values = stored[..., :-1] if opacity else stored
+        values = encoded(values) if linear else values
         low, high = float(values.min()), float(values.max())
         if low >= 0 and high <= 1:
             low, high = 0.0, 1.0
@@ -77,7 +81,7 @@ class Meaning:
             low, high = float(min(low, -1)), float(max(high, 1))
         elif kind == "colour":
             low, high = float(min(low, 0)), float(max(high, 1))
-        return cls(kind, low, max(high, low + 1e-6), linear)
+        return cls(kind, low, max(high, low + 1e-6), linear, opacity)
 
     @property
     def plain(self) -> bool:
@@ -94,14 +98,15 @@ class Meaning:
 
         Colours are multiplied by their opacity, so that those that nobody sees do not count.
         """
-        n = _n_colours(self.kind, stored)
-        if self.in_range and n == stored.shape[2]:
+        n = stored.shape[2] - self.opacity
+        if self.in_range and not self.opacity:
             return stored
         worked = stored.copy()
         if not self.in_range:
             span = self.high - self.low
-            worked[..., :n] = (self._curved(stored[..., :n]) - self.low) / span
-        if n < stored.shape[2]:
+            curved = encoded(stored[..., :n]) if self.linear else stored[..., :n]
+            worked[..., :n] = (curved - self.low) / span
+        if self.opacity and self.kind == "colour":
             worked[..., :n] *= stored[..., n:]
         return np.clip(worked, 0, 1, out=worked)
 
@@ -115,11 +120,11 @@ class Meaning:
             worked = _with_unit_normals(worked)
         if self.kind == "labels":
             worked = _nearest_labels(worked, exemplar)
-        n = _n_colours(self.kind, worked)
-        if self.in_range and n == worked.shape[2]:
+        n = worked.shape[2] - self.opacity
+        if self.in_range and not self.opacity:
             return worked
         stored = worked.astype(np.float32)
-        if n < worked.shape[2]:
+        if self.opacity and self.kind == "colour":
             opacity = worked[..., n:]
             colours = np.divide(
                 worked[..., :n], opacity, out=np.zeros_like(stored[..., :n]), where=opacity > 0
@@ -143,15 +148,12 @@ class Meaning:
             found = cls(**notes)
             right = found.kind in KINDS and type(found.linear) is bool
             ends = [float(found.low), float(found.high)]
-            right = right and -np.inf < ends[0] < ends[1] < np.inf
+            right = right and type(found.opacity) is bool and -np.inf < ends[0] < ends[1] < np.inf
         except (TypeError, ValueError):
             right = False
         if not right:
             raise TextoError("kind", "makes no sense in this file", f"use {', '.join(KINDS)}")
         return found
-
-    def _curved(self, values: np.ndarray) -> np.ndarray:
-        return encoded(values) if self.linear else values
 
 
 PLAIN = Meaning()
@@ -171,12 +173,6 @@ def light(values: np.ndarray) -> np.ndarray:
     size = np.abs(values)
     light = np.where(size <= 0.04045, size / 12.92, ((size + 0.055) / 1.055) ** 2.4)
     return np.copysign(light, values, dtype=np.float32)
-
-
-def _n_colours(kind: Kind, values: np.ndarray) -> int:
-    """How many of the channels of `values` (H, W, C) are not the opacity of the others."""
-    channels = values.shape[2]
-    return channels - 1 if kind == "colour" and channels in (2, 4) else channels
 
 
 def _with_unit_normals(worked: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from .codecs.samples import Metadata
 
 _SRGB = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)  # x and y of white, red, green, blue
 _SRGB_GAMMA = 1 / 2.2  # what a PNG in sRGB may say instead of saying so
-_SPACES = {b"RGB ": "rgb", b"GRAY": "gray"}
+_SPACES = {1: (b"GRAY", "gray"), 3: (b"RGB ", "rgb")}  # by channels
 
 
 def in_srgb(
@@ -54,9 +54,6 @@ def in_file(pixels: np.ndarray, metadata: Metadata) -> np.ndarray:
             return light(pixels) ** np.float32(gamma)
         values = _transformed(pixels, _profile_of(white), back=True)
         return values ** np.float32(2.2 * gamma)
-    space = _SPACES.get(metadata.profile[16:20])
-    if space is None or (space == "gray" and pixels.shape[2] == 3):
-        return pixels
     try:
         if _keeps(metadata.profile, pixels.shape[2]):
             return pixels
@@ -68,13 +65,9 @@ def in_file(pixels: np.ndarray, metadata: Metadata) -> np.ndarray:
 def _by_profile(
     pixels: np.ndarray, profile: bytes, notes: list[str]
 ) -> tuple[np.ndarray, list[str]]:
-    space = _SPACES.get(profile[16:20])
-    channels = pixels.shape[2]
-    if space is None or (space == "gray" and channels == 3):
-        return pixels, []
     try:
-        if _keeps(profile, channels):
-            return pixels, []  # it is sRGB, by whatever name
+        if _keeps(profile, pixels.shape[2]):
+            return pixels, []
         return _transformed(pixels, profile), ["converted to sRGB by its profile"]
     except Exception:  # whatever a broken profile does to the library
         notes.append("has a broken colour profile, which is ignored")
@@ -82,7 +75,12 @@ def _by_profile(
 
 
 def _keeps(profile: bytes, channels: int) -> bool:
-    """Whether the profile changes no colour by as much as half a step of 8 bits."""
+    """Whether the profile changes no colour by as much as half a step of 8 bits.
+
+    That is sRGB, by whatever name, or the profile of another space than such pixels have.
+    """
+    if profile[16:20] != _SPACES[channels][0]:
+        return True
     axes = [np.linspace(0, 1, 5, dtype=np.float32)] * channels
     grid = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 5, channels)
     return bool(np.abs(_transformed(grid, profile) - grid).max() < 0.5 / 255)
@@ -96,9 +94,9 @@ def _transformed(pixels: np.ndarray, profile: bytes, *, back: bool = False) -> n
     import imagecodecs
 
     channels, srgb = pixels.shape[2], imagecodecs.cms_profile("srgb")
-    ends = [(profile, _SPACES[profile[16:20]]), (srgb, "rgb")]
+    ends = [(profile, _SPACES[channels][1]), (srgb, "rgb")]
     (given, space), (wanted, out) = ends[::-1] if back else ends
-    if channels == 1 and space == "rgb":
+    if channels == 1 and back:
         pixels = np.repeat(pixels, 3, axis=2)
     values = imagecodecs.cms_transform(
         np.ascontiguousarray(pixels), given, wanted, intent=1, colorspace=space, outcolorspace=out

@@ -86,8 +86,13 @@ def read_image(
     max_pixels: int = MAX_PIXELS,
     max_bytes: int = MAX_BYTES,
 ) -> np.ndarray:
-    """The pixels of `open_image`: (H, W, C) float32 in [0, 1]."""
+    """The pixels of `open_image`: (H, W, C) float32 in [0, 1].
+
+    A TextoWarning tells which range of values became [0, 1] where the file has another.
+    """
     picture, notes = _open(path, alpha, kind, False, max_pixels, max_bytes)
+    if not picture.meaning.in_range:
+        notes.append(picture.facts[-1])
     for note in notes:
         warnings.warn(note, TextoWarning, stacklevel=2)
     return picture.pixels
@@ -244,10 +249,11 @@ def _finished(
         facts.append("its own colours and profile are kept")
     if opacity is not None and alpha == "white":
         stored = 1 - (1 - stored) * opacity
-    if opacity is not None and alpha == "keep":
+    kept = opacity is not None and alpha == "keep"
+    if opacity is not None and kept:
         stored = np.concatenate([stored, opacity], axis=2)
     stored = np.ascontiguousarray(_TURNS[samples.orientation](stored))
-    meaning = Meaning.of(stored, kind, linear=linear)
+    meaning = Meaning.of(stored, kind, linear=linear, opacity=kept)
     if not meaning.in_range:
         light = "light, under the curve of sRGB, " if linear else ""
         facts.append(f"{light}from {meaning.low:.6g} to {meaning.high:.6g} as 0 to 1")

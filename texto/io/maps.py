@@ -71,7 +71,7 @@ class Layout:
     @property
     def plain(self) -> bool:
         """Whether it is one picture of colours, of which there is nothing to say."""
-        return len(self.maps) == 1 and self.maps[0].meaning.plain and self.channels in (1, 3)
+        return len(self.maps) == 1 and self.maps[0].meaning.plain
 
     def join(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
         """The stacked picture (H, W, C) float32 in [0, 1] of one picture for each map.
@@ -85,11 +85,16 @@ class Layout:
             check_size((self.maps[0].name, images[0]), (each.name, image))
         return np.concatenate(images, axis=2) * self.scales
 
-    def split(self, picture: np.ndarray, exemplar: np.ndarray) -> list[np.ndarray]:
+    def split(self, picture: np.ndarray, exemplar: np.ndarray | None = None) -> list[np.ndarray]:
         """The maps, each (H, W, C_i), of a `picture` (H, W, C) made of `exemplar` (h, w, C).
 
-        Both are stacked; values are as such maps may be stored, see `Meaning.stored`.
+        Both are stacked; values are as such maps may be stored, see `Meaning.stored`. Only labels
+        need the exemplar: TextoError where it is missing.
         """
+        if exemplar is None:
+            if any(each.meaning.kind == "labels" for each in self.maps):
+                raise TextoError("exemplar", "is missing, and labels are its", "give it too")
+            exemplar = picture
         for values in (picture, exemplar):
             if values.ndim != 3 or values.shape[2] != self.channels:
                 why = f"has shape {values.shape}, the maps have {self.channels} channels"
