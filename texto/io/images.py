@@ -141,7 +141,8 @@ def _open(path: PathLike, alpha: str, max_pixels: int, max_bytes: int) -> tuple[
     if alpha not in ALPHAS:
         raise TextoError("alpha", f"is {alpha!r}", f"choose from {', '.join(ALPHAS)}")
     what = _name(path)
-    source = Source(what, _contents(path, max_bytes), max_pixels)
+    suffix = Path(path).suffix.lower()
+    source = Source(what, _contents(path, max_bytes), max_pixels, suffix)
     samples = decode.decode(source)
     del source  # the pixels may need its place
     notes = list(samples.notes)
