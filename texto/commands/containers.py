@@ -21,8 +21,6 @@ from ..io.codecs.samples import NOTHING, Metadata
 from ..io.images import encode_image, write_image
 from .console import write_bytes
 
-LIGHT = (".exr", ".hdr")  # formats whose colours are proportional to light
-
 
 def default_suffix(bits: int, meaning: Meaning) -> str:
     """The suffix of a file that holds all of such a picture."""
@@ -57,6 +55,7 @@ def depth(
     `keeps` : pixels of the picture are to stay what they are. TextoError where that cannot be.
     """
     form, suffix, what = check_suffix(path), _suffix(path), f"output {str(path or '-')!r}"
+    curved = meaning.kind == "colour" and form.linear != meaning.linear
     if channels - meaning.opacity not in (1, 3):
         raise TextoError(
             what, f"has {channels} channels", "use a model of a grey or colour picture"
@@ -77,7 +76,7 @@ def depth(
     if given is not None:
         return given
     found = min((each for each in form.depths if each >= bits), default=max(form.depths))
-    if keeps and (found < bits or not form.lossless or (suffix in LIGHT) != meaning.linear):
+    if keeps and (found < bits or not form.lossless or curved):
         able = ", ".join(_keeping(bits, meaning))
         raise TextoError(
             what, f"{suffix} files would not keep the {bits}-bit pixels that stay", f"use {able}"
@@ -100,7 +99,7 @@ def _keeping(bits: int, meaning: Meaning) -> list[str]:
         if max(form.depths) >= bits
         and form.lossless
         and (form.alpha or not meaning.opacity)
-        and (suffix in LIGHT) == meaning.linear
+        and (form.linear == meaning.linear or meaning.kind != "colour")
     ]
 
 
@@ -113,14 +112,9 @@ def kept_metadata(path: Path | None, metadata: Metadata, *, strip: bool) -> Meta
     if strip:
         bare = dataclasses.replace(metadata, exif=None, dpi=None, text={})
         return kept_metadata(path, bare, strip=False)
-    form = check_suffix(path)
-    lost = [
-        field.name
-        for field in dataclasses.fields(Metadata)
-        if field.name not in form.keeps
-        and field.name not in ("srgb", "half")
-        and getattr(metadata, field.name)
-    ]
+    held = check_suffix(path).held(metadata)
+    told = ("profile", "exif", "dpi", "text")
+    lost = [name for name in told if getattr(metadata, name) and not getattr(held, name)]
     if lost:
         note = f"output {str(path or '-')!r}: {_suffix(path)} has no place for its {_listed(lost)}"
         warnings.warn(note, TextoWarning, stacklevel=2)
@@ -145,7 +139,7 @@ def write_picture(
     The file is there whole or not at all. Colours of another curve than that of the format get
     the one they need.
     """
-    if meaning.kind == "colour" and (_suffix(path) in LIGHT) != meaning.linear:
+    if meaning.kind == "colour" and FORMATS[_suffix(path)].linear != meaning.linear:
         n = values.shape[2] - meaning.opacity
         values = values.copy()
         values[..., :n] = encoded(values[..., :n]) if meaning.linear else light(values[..., :n])

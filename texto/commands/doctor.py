@@ -35,6 +35,7 @@ _REQUIRED = {
     "threadpoolctl": ("threadpoolctl", "3.2"),
     "tqdm": ("tqdm", "4.66"),
     "matplotlib": ("matplotlib", "3.8"),
+    "OpenEXR": ("OpenEXR", "3.5"),
 }
 _FAISS = ("faiss-cpu", "faiss-gpu")
 _PATIENCE = 10  # seconds for nvidia-smi

@@ -178,7 +178,8 @@ def _open(
     if kind is not None and kind not in KINDS:
         raise TextoError("kind", f"is {kind!r}", f"choose from {', '.join(KINDS)}")
     what = _name(path)
-    source = Source(what, _contents(path, max_bytes), max_pixels)
+    suffix = Path(path).suffix.lower()
+    source = Source(what, _contents(path, max_bytes), max_pixels, suffix)
     samples = decode.decode(source)
     del source  # the pixels may need its place
     found = kind or kind_in_name(path) or "colour"

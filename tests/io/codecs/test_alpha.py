@@ -25,9 +25,10 @@ def test_straight_alpha_comes_back(suffix, bits, n_channels):
     image[:2, :, -1] = 0  # colours under transparent pixels count
     values = quantised(image, bits)
     found = read(FORMATS[suffix].encode(values, NOTHING))
-    assert not found.premultiplied and found.notes == ()
+    assert found.premultiplied == (suffix == ".exr") and found.notes == ()
     assert np.array_equal(found.alpha, values[:, :, -1])
-    assert (found.values == values[:, :, :-1]).all()  # WebP has no grey
+    expected = values[:, :, :-1] * (values[:, :, -1:] if found.premultiplied else 1)
+    assert (found.values == expected).all()  # in three channels where WebP has no grey
     assert found.bits == bits
 
 

@@ -1,4 +1,4 @@
-"""Formats that Pillow reads and writes as they are: JPEG, WebP, BMP and GIF."""
+"""Formats that Pillow reads and writes as they are: JPEG, WebP, BMP, GIF, TGA and DDS."""
 
 from __future__ import annotations
 

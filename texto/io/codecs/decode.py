@@ -16,7 +16,7 @@ from typing import Any
 from PIL import Image, ImageFile
 
 from ...core.errors import TextoError
-from . import by_pillow, png, tiff
+from . import avif, by_pillow, dds, exr, hdr, jpeg2000, jpegxl, png, pnm, tiff
 from .samples import RESAVE, Samples, Source
 
 _LOCK = threading.RLock()
@@ -29,6 +29,14 @@ _DECODERS: dict[str, Callable[[Source], Samples]] = {
     "BMP": by_pillow.decoder("BMP"),
     "TIFF": tiff.decode,
     "GIF": by_pillow.decoder("GIF"),
+    "OpenEXR": exr.decode,
+    "HDR": hdr.decode,
+    "PNM": pnm.decode,
+    "JPEG 2000": jpeg2000.decode,
+    "JPEG XL": jpegxl.decode,
+    "AVIF": avif.decode,
+    "DDS": dds.decode,
+    "TGA": by_pillow.decoder("TGA"),
 }
 _MAGIC = {
     png.SIGNATURE: "PNG",
@@ -36,23 +44,40 @@ _MAGIC = {
     b"GIF87a": "GIF",
     b"GIF89a": "GIF",
     b"BM": "BMP",
-    b"II*\0": "TIFF",
-    b"MM\0*": "TIFF",
-    b"II+\0": "TIFF",
-    b"MM\0+": "TIFF",
+    **dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "TIFF"),
+    exr.SIGNATURE: "OpenEXR",
+    **dict.fromkeys(hdr.SIGNATURES, "HDR"),
+    **dict.fromkeys(pnm.SIGNATURES, "PNM"),
+    **dict.fromkeys((jpeg2000.SIGNATURE, jpeg2000.CODESTREAM), "JPEG 2000"),
+    **dict.fromkeys((jpegxl.SIGNATURE, jpegxl.CODESTREAM), "JPEG XL"),
+    b"DDS ": "DDS",
 }
 
 
-def kind_of(data: bytes) -> str | None:
-    """The format of a file that starts with `data` (12 bytes are enough), None if unknown."""
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+def kind_of(source: Source) -> str | None:
+    """The format of a file by its first bytes, None if unknown."""
+    start = source.data[:12]
+    if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
         return "WebP"
-    return next((kind for magic, kind in _MAGIC.items() if data.startswith(magic)), None)
+    if start[4:8] == b"ftyp" and start[8:12] in avif.BRANDS:
+        return "AVIF"
+    kind = next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None)
+    return "TGA" if kind is None and _is_tga(source) else kind
+
+
+def _is_tga(source: Source) -> bool:
+    """Whether it says so at its end, or has both the suffix and a header that makes sense."""
+    if source.data.endswith(b"TRUEVISION-XFILE.\0"):
+        return True
+    if source.suffix != ".tga" or len(source.data) < 18:
+        return False
+    has_map, kind, depth = source.data[1], source.data[2], source.data[16]
+    return has_map < 2 and kind in (1, 2, 3, 9, 10, 11) and depth in (8, 15, 16, 24, 32)
 
 
 def decode(source: Source) -> Samples:
     """The samples of the first frame of `source`; TextoError for anything wrong with it."""
-    kind = kind_of(source.data[:12])
+    kind = kind_of(source)
     if kind is None:
         *names, last = _DECODERS
         remedy = f"give a {', '.join(names)} or {last}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...core.errors import TextoError
-from . import by_pillow, exif, png, tiff
+from . import avif, by_pillow, exif, exr, hdr, jpeg2000, jpegxl, png, pnm, tiff
 from .extras import MAX_EXTRA
 from .samples import Metadata
 
@@ -44,7 +44,7 @@ class Format:
     depths : bits a sample, 32 is float. alpha : whether transparency has a place. keeps : the
     names of the fields of `Metadata` that have one. lossless : whether pixels come back.
     keywords : those of the texts that have a place, None for any. longest : bytes of an EXIF
-    block or a text.
+    block or a text. linear : values are proportional to light.
     """
 
     write: Encoder
@@ -54,6 +54,7 @@ class Format:
     lossless: bool = True
     keywords: frozenset[str] | None = None
     longest: int = MAX_EXTRA
+    linear: bool = False
 
     def held(self, metadata: Metadata) -> Metadata:
         """The part of `metadata` that has a place here, its EXIF block for upright pixels."""
@@ -104,6 +105,7 @@ _TIFF = Format(
     keeps=frozenset({"profile", "dpi", "text", "half"}),
     keywords=frozenset(tiff.TEXTS.values()),
 )
+_PNM = Format(pnm.encode, (8, 16))
 FORMATS: dict[str, Format] = {
     ".png": Format(
         png.encode,
@@ -117,4 +119,21 @@ FORMATS: dict[str, Format] = {
     ".bmp": Format(by_pillow.encoder("BMP", dpi=(0, 0)), keeps=frozenset({"dpi"})),
     ".tif": _TIFF,
     ".tiff": _TIFF,
+    ".exr": Format(
+        exr.encode,
+        (32,),
+        alpha=True,
+        keeps=frozenset({"dpi", "text", "chromaticities", "half"}),
+        linear=True,
+    ),
+    ".hdr": Format(hdr.encode, (32,), lossless=False, linear=True),
+    ".jp2": Format(
+        jpeg2000.encode, (8, 16), alpha=True, keeps=frozenset({"profile", "exif", "dpi"})
+    ),
+    ".jxl": Format(jpegxl.encode, (8, 16), alpha=True, keeps=frozenset({"exif"})),
+    ".avif": Format(avif.encode, alpha=True),
+    ".tga": Format(by_pillow.encoder("TGA", compression="tga_rle"), alpha=True),
+    ".dds": Format(by_pillow.encoder("DDS"), alpha=True),
+    ".ppm": _PNM,
+    ".pnm": _PNM,
 }

@@ -16,11 +16,15 @@ CMYK = "is CMYK; its colours are converted to RGB approximately"
 
 @dataclass(frozen=True)
 class Source:
-    """The bytes of one file, the name to use in messages, and the limit on its pixels."""
+    """The bytes of one file, the name to use in messages, and the limit on its pixels.
+
+    suffix : of the file's name, in lower case; asked only where the bytes say nothing.
+    """
 
     what: str
     data: bytes = field(repr=False)
     max_pixels: int
+    suffix: str = ""
 
     def check_size(self, width: int, height: int) -> None:
         """Raise TextoError for a picture without pixels or with too many of them."""
