@@ -25,13 +25,17 @@ _LACKS = {
 }
 
 
+_FILLING = {"tile": "inpaint"}  # commands that use a method as others do
+
+
 @dataclass(frozen=True)
 class Wanted:
-    """What is asked for: the `name` of a method or None, `pairs` key=value, and `named` settings.
+    """What a `command` asks for: the `name` of a method or None, `pairs` key=value, and settings.
 
     `named` : the values of the options in `_LACKS` that are given.
     """
 
+    command: str
     name: str | None
     pairs: tuple[str, ...]
     named: Mapping[str, str]
@@ -43,7 +47,8 @@ class Wanted:
         values = {key: given.get(key) for key in ("tileable", "device")}
         values["weights"] = given.get("network_weights")  # `texto mix` has other weights
         named = {key: value for key, value in values.items() if value is not None}
-        return cls(options.method, options.settings, named)
+        command = _FILLING.get(options.command, options.command)
+        return cls(command, options.method, options.settings, named)
 
     def method(self, stored: tuple[str, Mapping[str, Any]] | None = None) -> Method:
         """The method, with its defaults or on top of a picture's `stored` (name, settings)."""
@@ -93,6 +98,10 @@ class Wanted:
         """The values asked for, for the fields of `cls`."""
         values = parse_settings(cls, list(self.pairs))
         known = settings_of(cls)
+        for key in values:
+            if self.command in known[key].unused_by:
+                why = f"changes nothing in what this method does to {self.command}"
+                raise TextoError(f"--set {key}", why, "leave it out")
         for key, value in self.named.items():
             if key in values:
                 raise TextoError(f"--{key}", f"is given again by --set {key}", "give it once")

@@ -38,7 +38,7 @@ class Setting:
 
     `automatic` : None stands for a value that follows from the exemplar, see `Adapts`. `older` :
     what files hold that were written before this setting existed. `of_search` : it names the
-    device of the neighbour search.
+    device of the neighbour search. `unused_by` : commands that leave it aside.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Setting:
     automatic: bool
     older: Any
     of_search: bool
+    unused_by: tuple[str, ...]
 
     @property
     def range(self) -> str:
@@ -123,6 +124,7 @@ def setting(
     automatic: bool = False,
     older: Any = ALWAYS,
     of_search: bool = False,
+    unused_by: tuple[str, ...] = (),
 ) -> Any:
     """A dataclass field for a hyper-parameter.
 
@@ -130,9 +132,11 @@ def setting(
     the type is that of the value. `stage="synthesis"` marks a setting that a fitted model may
     still change; `automatic` one whose None is set by `adapted`. A setting that is added to a
     method declares as `older` the value with which the method does what it did before.
+    `unused_by` : commands, such as "inpaint", for which the method does not look at it.
     """
     metadata = {"help": help, "low": low, "high": high, "choices": choices, "stage": stage}
     metadata |= {"automatic": automatic, "older": older, "of_search": of_search}
+    metadata["unused_by"] = unused_by
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -146,13 +150,14 @@ def tileable_setting() -> Any:
     )
 
 
-def finish_setting(default: str = "none") -> Any:
+def finish_setting(default: str = "none", *, unused_by: tuple[str, ...] = ()) -> Any:
     """The setting `finish` of every method that averages patches."""
     return setting(
         default,
         "finishing pass against the blur of averaging; none: the published form",
         choices=("sliced", "none"),
         stage="synthesis",
+        unused_by=unused_by,
     )
 
 

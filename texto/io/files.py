@@ -127,6 +127,9 @@ def _remove_stale(folder: Path) -> None:
 
 
 def _alive(process: int) -> bool:
+    """Whether the process runs; asked in a way that touches it on no system."""
+    if os.name == "nt":
+        return _alive_on_windows(process)
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -134,3 +137,17 @@ def _alive(process: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def _alive_on_windows(process: int) -> bool:
+    """`os.kill` would end the process there, whatever the signal."""
+    import ctypes
+
+    kernel = getattr(ctypes, "windll").kernel32  # noqa: B009, elsewhere there is none
+    handle = kernel.OpenProcess(0x1000, False, process)  # to ask about it, no more
+    if not handle:
+        return bool(kernel.GetLastError() == 5)  # it is there, and somebody else's
+    code = ctypes.c_ulong()
+    kernel.GetExitCodeProcess(handle, ctypes.byref(code))
+    kernel.CloseHandle(handle)
+    return code.value == 259  # still active

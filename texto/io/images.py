@@ -8,6 +8,7 @@ colours; normals, data and labels are never converted.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -182,14 +183,25 @@ def _open(
     source = Source(what, _contents(path, max_bytes), max_pixels, suffix)
     samples = decode.decode(source)
     del source  # the pixels may need its place
-    found = kind or kind_in_name(path) or "colour"
+    named = kind_in_name(path) or _kind_told(samples.metadata.text)
+    found = kind or named or "colour"
     try:
         picture, notes = _finished(what, samples, alpha, found, own)
     except MemoryError as error:
         raise TextoError(what, "does not fit in memory", "scale it down") from error
-    told = "" if kind else ", by its name" if kind_in_name(path) else ", as nothing tells another"
+    told = "" if kind else ", by what it is called" if named else ", as nothing tells another"
     facts = (f"{what}: read as {found}{told}", *(f"{what}: {fact}" for fact in picture.facts))
     return replace(picture, facts=facts), [f"{what}: {note}" for note in notes]
+
+
+def _kind_told(text: Mapping[str, str]) -> Kind | None:
+    """The kind in the record of a picture that texto made of maps, see `io.records`."""
+    try:
+        record = json.loads(text["texto"])
+        told = record["maps"].get(f"map{record['map']}.kind")
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError):
+        return None
+    return told if told in KINDS else None
 
 
 def _name(path: PathLike) -> str:

@@ -80,7 +80,7 @@ def add_tile(commands):
         type=Integer(2, 2**31 - 1),
         metavar="N",
         help="width of the bands in pixels; at least half of the picture stays outside them "
-        "(default: a quarter of the shorter side, 128 at most)",
+        "(default: a quarter of the side that is closed, 128 at most)",
     )
     parser.add_argument(
         "--check",

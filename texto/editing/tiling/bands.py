@@ -10,9 +10,10 @@ import numpy as np
 from ...core.errors import TextoError
 from ...core.settings import PERIODIC
 
-SHARE = 4  # a band is so many times narrower than the shorter side,
+SHARE = 4  # a band is so many times narrower than the side that it closes,
 WIDEST = 128  # and no wider than this in pixels
 USUAL = 0.9  # quantile of a picture's lines up to which its wrap line is like others
+VISIBLE = 2.0  # times the mean of all lines from which one beyond that quantile strikes the eye
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ def seam_bands(axis: str, width: int) -> list[Band]:
 def band_width(shape: tuple[int, ...], axis: str = "xy", width: int | None = None) -> int:
     """The width in pixels of the bands for a picture of `shape` (H, W, ...).
 
-    None: a quarter of the shorter side, at most 128. At least half of the picture stays outside
-    the bands. Raises TextoError for more, for less than 2, and for pictures with no room.
+    None: a quarter of the side that is closed, of the shorter one of two, at most 128. At least
+    half of the picture stays outside the bands. Raises TextoError for more, for less than 2, and for pictures with no room.
     """
     if axis not in PERIODIC or axis == "none":
         raise TextoError("axis", f"is {axis!r}", "choose from x, y, xy")
@@ -54,7 +55,8 @@ def band_width(shape: tuple[int, ...], axis: str = "xy", width: int | None = Non
     if most < 2:
         raise TextoError("image", f"is {size}, too small for a band of 2 pixels", "give a larger")
     if width is None:
-        return max(2, min(WIDEST, most, min(height, across) // SHARE))
+        closed = {"x": across, "y": height, "xy": min(height, across)}[axis]
+        return max(2, min(WIDEST, most, closed // SHARE))
     if not 2 <= width <= most:
         raise TextoError(
             "width",
@@ -92,6 +94,12 @@ def seamless(image: np.ndarray, along: int) -> bool:
     """Whether the wrap line of the axis `along` is like others: weaker than one in ten of them."""
     wrap, inside = line_gradients(image, along)
     return not len(inside) or bool(wrap <= np.quantile(inside, USUAL))
+
+
+def visible(image: np.ndarray, axis: str) -> bool:
+    """Whether the seam of `image` (H, W, C) along `axis` ("x" or "y") strikes the eye."""
+    like_others = seamless(image, 1 if axis == "x" else 0)
+    return not like_others and seam(image, axis) > VISIBLE
 
 
 def _widest(height: int, width: int, axis: str) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from ...core.contract import Inpaints
 from ...core.errors import TextoError, TextoWarning
 from ...core.types import Progress, Rng, Step, as_image, generator, silent
-from .bands import Band, band_width, seam_bands, seamless
+from .bands import Band, band_width, seam, seam_bands, seamless, visible
 from .fills import filled, joined, planned_fills
 from .strips import cover
 
@@ -38,8 +38,8 @@ def tile(
 
     Returns (H, W, C) float32. Raises TextoError for a width that is out of range, a picture
     too small for one, and where `method` cannot fill the bands. A TextoWarning tells if a seam
-    is no stronger than the lines inside; it is renewed all the same. Cost: see `strips.cover`;
-    with a method, an inpainting, for both axes two.
+    is no stronger than the lines inside, and is renewed all the same, or may still be seen.
+    Cost: see `strips.cover`; with a method, an inpainting, for both axes two.
     """
     if method is not None and not isinstance(method, Inpaints):
         raise TextoError("method", f"{type(method).__name__} fills no holes", "choose another")
@@ -48,8 +48,11 @@ def tile(
     random = generator(rng)
     _note_seamless(picture, seams)
     if method is None:
-        return _covered(picture, seams, random, progress)
-    return _inpainted(picture, seams, method, random, progress)
+        result = _covered(picture, seams, random, progress)
+    else:
+        result = _inpainted(picture, seams, method, random, progress)
+    _note_visible(result, seams)
+    return result
 
 
 def _covered(
@@ -85,6 +88,14 @@ def _note_seamless(picture: np.ndarray, seams: Sequence[Band]) -> None:
         if seamless(picture, band.axis):
             note = f"along {'yx'[band.axis]} the picture may be seamless already: its seam is"
             warnings.warn(f"{note} no stronger than lines inside it", TextoWarning, stacklevel=3)
+
+
+def _note_visible(result: np.ndarray, seams: Sequence[Band]) -> None:
+    for name in ("yx"[band.axis] for band in seams):
+        if visible(result, name):
+            note = f"the seam along {name} may still be seen: it is {seam(result, name):.1f} times "
+            note += "as strong as lines inside; try another width or seed, or a method"
+            warnings.warn(note, TextoWarning, stacklevel=3)
 
 
 class _Share:

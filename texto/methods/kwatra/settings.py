@@ -54,7 +54,7 @@ class KwatraSettings(Method):
         100_000, "random patches in the search, all where there are fewer", low=1, high=10_000_000
     )
     n_dims: int = setting(48, "largest dimension of the patch space", low=1, high=256)
-    finish: str = finish_setting()
+    finish: str = finish_setting(unused_by=("inpaint",))
     tileable: str = tileable_setting()
     device: str = device_setting()
 

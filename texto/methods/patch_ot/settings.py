@@ -44,6 +44,7 @@ class PatchOTSettings(Method):
         "coarse: level by level, from a Gaussian field; noise: all levels at once, from noise",
         choices=("coarse", "noise"),
         stage="synthesis",
+        unused_by=("inpaint",),
     )
     n_iter: int = setting(
         30,
@@ -98,7 +99,7 @@ class PatchOTSettings(Method):
         high=1,
         stage="synthesis",
     )
-    finish: str = finish_setting()
+    finish: str = finish_setting(unused_by=("inpaint",))
     tileable: str = tileable_setting()
     device: str = device_setting()
 

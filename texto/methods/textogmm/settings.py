@@ -69,8 +69,11 @@ class TextoGMMSettings(Method):
         "largest share of a level's patches in the search; near 1 the result copies the exemplar",
         low=0.001,
         high=1,
+        unused_by=("inpaint",),
     )
-    search_all: bool = setting(False, "search among all patches of the exemplar")
+    search_all: bool = setting(
+        False, "search among all patches of the exemplar", unused_by=("inpaint",)
+    )
     n_dims: int | None = setting(
         48, "largest dimension of the patch space; none: no limit", low=1, high=100_000
     )
@@ -85,7 +88,11 @@ class TextoGMMSettings(Method):
         choices=("barycentric", "random", "identity"),
     )
     recomposition: str = setting(
-        "mean", "how overlapping patches are averaged", choices=WEIGHTINGS, stage="synthesis"
+        "mean",
+        "how overlapping patches are averaged",
+        choices=WEIGHTINGS,
+        stage="synthesis",
+        unused_by=("inpaint",),
     )
     finish: str = finish_setting("sliced")
     tileable: str = tileable_setting()
