@@ -222,7 +222,8 @@ def test_every_width_leaves_half_and_fills_the_seams(shape, axis):
         assert mask[:, [0, -1]].all() == ("x" in axis) and mask[[0, -1]].all() == ("y" in axis)
     with pytest.raises(TextoError, match=f"width: is {most + 1}, not from 2 to the {most} pixels"):
         band_width(shape, axis, most + 1)
-    assert usual == min(128, max(2, min(shape) // 4))
+    closed = {"x": shape[1], "y": shape[0], "xy": min(shape)}[axis]
+    assert usual == min(128, max(2, closed // 4))
 
 
 def _fits(shape, axis, width):

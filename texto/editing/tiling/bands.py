@@ -45,7 +45,8 @@ def band_width(shape: tuple[int, ...], axis: str = "xy", width: int | None = Non
     """The width in pixels of the bands for a picture of `shape` (H, W, ...).
 
     None: a quarter of the side that is closed, of the shorter one of two, at most 128. At least
-    half of the picture stays outside the bands. Raises TextoError for more, for less than 2, and for pictures with no room.
+    half of the picture stays outside the bands. Raises TextoError for more, for less than 2, and
+    for pictures with no room.
     """
     if axis not in PERIODIC or axis == "none":
         raise TextoError("axis", f"is {axis!r}", "choose from x, y, xy")
