@@ -21,7 +21,7 @@ import pytest
 
 import texto
 from texto.core import registry
-from texto.core.contract import Adapts, Inpaints, Method, Mixes, Model
+from texto.core.contract import Adapts, Guides, Inpaints, Method, Mixes, Model
 from texto.core.errors import TextoError
 from texto.core.settings import settings_of
 from texto.core.types import Step
@@ -263,6 +263,27 @@ def a_mix_is_a_model(case: Case, folder) -> None:
     assert_damage_is_refused(case.method, dict(half.state()))
 
 
+def a_guided_picture_is_the_seeds_and_the_guides(case: Case) -> None:
+    if not isinstance(case.method, Guides):
+        pytest.skip(f"{case.name} follows no guide")
+    exemplar, guide = case.exemplar.copy(), case.exemplar[:20, :31] * np.float32(0.7)
+    kept, seen = guide.copy(), list[Step]()
+    picture = case.method.guide(exemplar, guide, weight=0.1, rng=1, progress=seen.append)
+    assert_picture(picture, (20, 31, 3))
+    assert np.array_equal(exemplar, case.exemplar) and np.array_equal(guide, kept)
+    assert seen, "guide reports nothing"
+    assert_whole(seen)
+    again, other = (case.method.guide(exemplar, guide, weight=0.1, rng=seed) for seed in (1, 2))
+    assert np.array_equal(again, picture) and not np.array_equal(other, picture)
+    for channels, shape in ((1, (1, 9)), (2, (33, 20))):
+        result = case.method.guide(exemplar[:, :, :channels], guide, shape, rng=1)
+        assert_picture(result, (*shape, channels))
+    with pytest.raises(TextoError, match="guide weight"):
+        case.method.guide(exemplar, guide, weight=-0.1)
+    with pytest.raises(TextoError, match="exemplar: is 3x3"):
+        case.method.guide(exemplar[:3, :3], guide)
+
+
 CLAUSES = [
     it_is_a_frozen_documented_method,
     settings_are_validated,
@@ -280,6 +301,7 @@ CLAUSES = [
     tileable_output_is_periodic,
     inpainting_keeps_known_pixels,
     a_mix_is_a_model,
+    a_guided_picture_is_the_seeds_and_the_guides,
 ]
 
 
