@@ -21,7 +21,7 @@ import pytest
 
 import texto
 from texto.core import registry
-from texto.core.contract import Adapts, Guides, Inpaints, Method, Mixes, Model
+from texto.core.contract import Adapts, Guides, Inpaints, Method, Mixes, MixesAlong, Model
 from texto.core.errors import TextoError
 from texto.core.settings import settings_of
 from texto.core.types import Step
@@ -248,7 +248,10 @@ def a_mix_is_a_model(case: Case, folder) -> None:
     models = [case.model, case.method.fit(case.exemplar[::-1, 4:].copy(), rng=3)]
     pure = case.method.mix(models, [1.0, 0.0])
     assert np.allclose(pure.synthesize((24, 31), rng=1), case.picture, atol=1e-3)
+    with pytest.raises(TextoError, match=r"^weights: "):
+        case.method.mix(models, [0.5, 0.6])
     half = case.method.mix(models, [0.5, 0.5])
+    assert np.array_equal(half.exemplar, case.exemplar) and len(half.exemplars) == 2
     picture = half.synthesize((24, 31), rng=1)
     assert_picture(picture, (24, 31, 3))
     assert_picture(half.synthesize((1, 3), rng=1), (1, 3, 3))
@@ -261,6 +264,24 @@ def a_mix_is_a_model(case: Case, folder) -> None:
     assert_whole(seen)
     assert not np.allclose(half.synthesize((24, 31), rng=2), picture, atol=1e-3)
     assert_damage_is_refused(case.method, dict(half.state()))
+
+
+def a_map_says_which_texture_is_where(case: Case) -> None:
+    if not isinstance(case.method, MixesAlong):
+        pytest.skip(f"{case.name} does not vary a mix over a picture")
+    models = [case.model, case.method.fit(case.exemplar[::-1, 4:].copy(), rng=3)]
+    states, seen = [state_bytes(model) for model in models], list[Step]()
+    picture = case.method.mix_along(models, np.eye(2), (20, 25), rng=1, progress=seen.append)
+    assert_picture(picture, (20, 25, 3))
+    assert_whole(seen)
+    assert np.array_equal(case.method.mix_along(models, np.eye(2), (20, 25), rng=1), picture)
+    assert [state_bytes(model) for model in models] == states, "mixing changed a model"
+    for given, weight_map in (
+        (models, np.full((2, 2), np.nan)),
+        ([*models, case.model], np.eye(2)),
+    ):
+        with pytest.raises(TextoError, match=r"^map: "):
+            case.method.mix_along(given, weight_map, (20, 25), rng=1)
 
 
 def a_guided_picture_is_the_seeds_and_the_guides(case: Case) -> None:
@@ -301,6 +322,7 @@ CLAUSES = [
     tileable_output_is_periodic,
     inpainting_keeps_known_pixels,
     a_mix_is_a_model,
+    a_map_says_which_texture_is_where,
     a_guided_picture_is_the_seeds_and_the_guides,
 ]
 

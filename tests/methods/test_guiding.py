@@ -1,4 +1,4 @@
-"""Guided synthesis: layout from the guide, texture from the exemplar; the rest is in the contract."""
+"""Guided synthesis: layout from the guide, texture from the exemplar; more is in the contract."""
 
 import dataclasses
 

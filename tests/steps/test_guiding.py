@@ -67,7 +67,8 @@ def test_levels_of_the_guidance(leaves, guide):
 
 def test_what_cannot_lead_is_refused_by_name(leaves, guide):
     def given(tileable="none", exemplar=leaves, guide=guide, shape=None, weight=1.0):
-        return checked(SimpleNamespace(tileable=tileable), exemplar, guide, shape, weight, smallest=4)
+        method = SimpleNamespace(tileable=tileable)
+        return checked(method, exemplar, guide, shape, weight, smallest=4)
 
     for weight in (-0.1, 1001, float("nan")):
         with pytest.raises(TextoError, match="guide weight: must be a number from 0 to 1000"):
