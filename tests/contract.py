@@ -26,6 +26,8 @@ from texto.core.errors import TextoError
 from texto.core.settings import settings_of
 from texto.core.types import Step
 
+# At a corner, inside, at two borders.
+HOLES = (np.s_[:12, :9], np.s_[26:38, 18:32], np.s_[10:14, 50:], np.s_[47:, 26:44])
 SEAM = 1.25  # a seam may be this much rougher than the roughest line inside
 
 
@@ -227,19 +229,32 @@ def inpainting_keeps_known_pixels(case: Case) -> None:
     if not isinstance(case.method, Inpaints):
         pytest.skip(f"{case.name} does not inpaint")
     image, mask = case.exemplar.copy(), np.zeros(case.exemplar.shape[:2], bool)
-    mask[20:34, 15:31] = True
+    for rows, columns in HOLES:
+        mask[rows, columns] = True
     seen: list[Step] = []
     result = case.method.inpaint(image, mask, rng=0, progress=seen.append)
     assert seen, "inpaint reports nothing"
     assert_whole(seen)
     assert_picture(result, image.shape)
     assert np.array_equal(result[~mask], case.exemplar[~mask]), "known pixels changed"
-    assert np.array_equal(image, case.exemplar) and mask.sum() == 14 * 16
+    assert np.array_equal(image, case.exemplar)
     hidden = image.copy()
     hidden[mask] = np.nan
     anywhere = np.ones_like(mask)
+    other = case.method.inpaint(image, mask, rng=1)
+    assert not np.array_equal(other, result), "another seed fills alike"
     again = case.method.inpaint(hidden, mask, sources=anywhere, rng=0)
     assert np.array_equal(again, result), "it saw the hole"
+    grey = case.method.inpaint(case.exemplar[:, :, :1], mask, rng=0)
+    assert_picture(grey, (*mask.shape, 1))
+    assert np.array_equal(grey[~mask], case.exemplar[:, :, :1][~mask])
+    for nothing in (np.zeros_like(mask), anywhere, mask[1:]):
+        with pytest.raises(TextoError, match="mask"):
+            case.method.inpaint(image, nothing, rng=0)
+    few = np.zeros_like(mask)
+    few[30:34, 40:44] = True
+    with pytest.raises(TextoError, match="mask"):
+        case.method.inpaint(image, mask, sources=few, rng=0)
 
 
 def a_mix_is_a_model(case: Case, folder) -> None:
