@@ -52,6 +52,11 @@ class Case:
         return self.method.fit(self.exemplar, rng=0)
 
     @cached_property
+    def other(self) -> Model:
+        """A model of another exemplar, of another size."""
+        return self.method.fit(self.exemplar[::-1, 4:].copy(), rng=3)
+
+    @cached_property
     def picture(self) -> np.ndarray:
         """(24, 31, C): what the model makes of seed 1."""
         return self.model.synthesize((24, 31), rng=1)
@@ -142,7 +147,7 @@ def bad_seeds_are_refused(case: Case) -> None:
 
 
 def any_size_is_a_finite_picture(case: Case) -> None:
-    for shape in [(1, 1), (3, 20), (90, 37)]:
+    for shape in [(1, 1), (3, 20), (70, 33)]:
         result = case.model.synthesize(shape, rng=1)
         assert_picture(result, (*shape, 3))
         assert not np.shares_memory(result, case.model.exemplar)
@@ -213,13 +218,13 @@ def tileable_output_is_periodic(case: Case) -> None:
     known = settings_of(case.method).get("tileable")
     if known is None:
         pytest.skip(f"{case.name} has no setting 'tileable'")
-    for value, axes, seeds in (("x", {1}, (1, 2)), ("y", {0}, (1,)), ("xy", {0, 1}, (1, 2))):
+    for value, axes, seeds in (("x", {1}, (1,)), ("y", {0}, (1,)), ("xy", {0, 1}, (1, 2))):
         method = dataclasses.replace(case.method, tileable=value)
         if known.stage == "synthesis":
             model = method.restore(case.model.state())
         else:
             model = method.fit(case.exemplar, rng=0)
-        results = [model.synthesize((41, 48), rng=seed) for seed in seeds]
+        results = [model.synthesize((33, 40), rng=seed) for seed in seeds]
         for axis in axes:
             seam = np.mean([roughness(result, axis) for result in results])
             assert seam < SEAM, f"tileable={value} has a seam on axis {axis}"
@@ -251,16 +256,12 @@ def inpainting_keeps_known_pixels(case: Case) -> None:
     for nothing in (np.zeros_like(mask), anywhere, mask[1:]):
         with pytest.raises(TextoError, match="mask"):
             case.method.inpaint(image, nothing, rng=0)
-    few = np.zeros_like(mask)
-    few[30:34, 40:44] = True
-    with pytest.raises(TextoError, match="mask"):
-        case.method.inpaint(image, mask, sources=few, rng=0)
 
 
 def a_mix_is_a_model(case: Case, folder) -> None:
     if not isinstance(case.method, Mixes):
         pytest.skip(f"{case.name} does not mix")
-    models = [case.model, case.method.fit(case.exemplar[::-1, 4:].copy(), rng=3)]
+    models = [case.model, case.other]
     pure = case.method.mix(models, [1.0, 0.0])
     assert np.allclose(pure.synthesize((24, 31), rng=1), case.picture, atol=1e-3)
     with pytest.raises(TextoError, match=r"^weights: "):
@@ -284,7 +285,7 @@ def a_mix_is_a_model(case: Case, folder) -> None:
 def a_map_says_which_texture_is_where(case: Case) -> None:
     if not isinstance(case.method, MixesAlong):
         pytest.skip(f"{case.name} does not vary a mix over a picture")
-    models = [case.model, case.method.fit(case.exemplar[::-1, 4:].copy(), rng=3)]
+    models = [case.model, case.other]
     states, seen = [state_bytes(model) for model in models], list[Step]()
     picture = case.method.mix_along(models, np.eye(2), (20, 25), rng=1, progress=seen.append)
     assert_picture(picture, (20, 25, 3))
@@ -340,6 +341,22 @@ CLAUSES = [
     a_map_says_which_texture_is_where,
     a_guided_picture_is_the_seeds_and_the_guides,
 ]
+OF_A_FAMILY = {  # what methods that one module defines share: they differ in what they sum up
+    any_size_is_a_finite_picture,
+    any_channels_and_grey_work,
+    a_callback_can_stop_the_run,
+    tileable_output_is_periodic,
+    inpainting_keeps_known_pixels,
+    a_mix_is_a_model,
+    a_map_says_which_texture_is_where,
+}
+
+
+def of_a_known_family(name: str) -> bool:
+    """Whether the first and the last method of the module stand for the one called `name`."""
+    module = registry.method_class(name).__module__
+    family = [each for each, place in registry.METHODS.items() if place.startswith(f"{module}:")]
+    return name in family[1:-1]
 
 
 def assert_damage_is_refused(method: Method, state: dict[str, np.ndarray]) -> None:
