@@ -21,11 +21,13 @@ import pytest
 
 import texto
 from texto.core import registry
-from texto.core.contract import Adapts, Inpaints, Method, Mixes, Model
+from texto.core.contract import Adapts, Guides, Inpaints, Method, Mixes, MixesAlong, Model
 from texto.core.errors import TextoError
 from texto.core.settings import settings_of
 from texto.core.types import Step
 
+# At a corner, inside, at two borders.
+HOLES = (np.s_[:12, :9], np.s_[26:38, 18:32], np.s_[10:14, 50:], np.s_[47:, 26:44])
 SEAM = 1.25  # a seam may be this much rougher than the roughest line inside
 
 
@@ -48,6 +50,11 @@ class Case:
     @cached_property
     def model(self) -> Model:
         return self.method.fit(self.exemplar, rng=0)
+
+    @cached_property
+    def other(self) -> Model:
+        """A model of another exemplar, of another size."""
+        return self.method.fit(self.exemplar[::-1, 4:].copy(), rng=3)
 
     @cached_property
     def picture(self) -> np.ndarray:
@@ -140,7 +147,7 @@ def bad_seeds_are_refused(case: Case) -> None:
 
 
 def any_size_is_a_finite_picture(case: Case) -> None:
-    for shape in [(1, 1), (3, 20), (90, 37)]:
+    for shape in [(1, 1), (3, 20), (70, 33)]:
         result = case.model.synthesize(shape, rng=1)
         assert_picture(result, (*shape, 3))
         assert not np.shares_memory(result, case.model.exemplar)
@@ -211,13 +218,13 @@ def tileable_output_is_periodic(case: Case) -> None:
     known = settings_of(case.method).get("tileable")
     if known is None:
         pytest.skip(f"{case.name} has no setting 'tileable'")
-    for value, axes, seeds in (("x", {1}, (1, 2)), ("y", {0}, (1,)), ("xy", {0, 1}, (1, 2))):
+    for value, axes, seeds in (("x", {1}, (1,)), ("y", {0}, (1,)), ("xy", {0, 1}, (1, 2))):
         method = dataclasses.replace(case.method, tileable=value)
         if known.stage == "synthesis":
             model = method.restore(case.model.state())
         else:
             model = method.fit(case.exemplar, rng=0)
-        results = [model.synthesize((41, 48), rng=seed) for seed in seeds]
+        results = [model.synthesize((33, 40), rng=seed) for seed in seeds]
         for axis in axes:
             seam = np.mean([roughness(result, axis) for result in results])
             assert seam < SEAM, f"tileable={value} has a seam on axis {axis}"
@@ -227,28 +234,40 @@ def inpainting_keeps_known_pixels(case: Case) -> None:
     if not isinstance(case.method, Inpaints):
         pytest.skip(f"{case.name} does not inpaint")
     image, mask = case.exemplar.copy(), np.zeros(case.exemplar.shape[:2], bool)
-    mask[20:34, 15:31] = True
+    for rows, columns in HOLES:
+        mask[rows, columns] = True
     seen: list[Step] = []
     result = case.method.inpaint(image, mask, rng=0, progress=seen.append)
     assert seen, "inpaint reports nothing"
     assert_whole(seen)
     assert_picture(result, image.shape)
     assert np.array_equal(result[~mask], case.exemplar[~mask]), "known pixels changed"
-    assert np.array_equal(image, case.exemplar) and mask.sum() == 14 * 16
+    assert np.array_equal(image, case.exemplar)
     hidden = image.copy()
     hidden[mask] = np.nan
     anywhere = np.ones_like(mask)
+    other = case.method.inpaint(image, mask, rng=1)
+    assert not np.array_equal(other, result), "another seed fills alike"
     again = case.method.inpaint(hidden, mask, sources=anywhere, rng=0)
     assert np.array_equal(again, result), "it saw the hole"
+    grey = case.method.inpaint(case.exemplar[:, :, :1], mask, rng=0)
+    assert_picture(grey, (*mask.shape, 1))
+    assert np.array_equal(grey[~mask], case.exemplar[:, :, :1][~mask])
+    for nothing in (np.zeros_like(mask), anywhere, mask[1:]):
+        with pytest.raises(TextoError, match="mask"):
+            case.method.inpaint(image, nothing, rng=0)
 
 
 def a_mix_is_a_model(case: Case, folder) -> None:
     if not isinstance(case.method, Mixes):
         pytest.skip(f"{case.name} does not mix")
-    models = [case.model, case.method.fit(case.exemplar[::-1, 4:].copy(), rng=3)]
+    models = [case.model, case.other]
     pure = case.method.mix(models, [1.0, 0.0])
     assert np.allclose(pure.synthesize((24, 31), rng=1), case.picture, atol=1e-3)
+    with pytest.raises(TextoError, match=r"^weights: "):
+        case.method.mix(models, [0.5, 0.6])
     half = case.method.mix(models, [0.5, 0.5])
+    assert np.array_equal(half.exemplar, case.exemplar) and len(half.exemplars) == 2
     picture = half.synthesize((24, 31), rng=1)
     assert_picture(picture, (24, 31, 3))
     assert_picture(half.synthesize((1, 3), rng=1), (1, 3, 3))
@@ -261,6 +280,45 @@ def a_mix_is_a_model(case: Case, folder) -> None:
     assert_whole(seen)
     assert not np.allclose(half.synthesize((24, 31), rng=2), picture, atol=1e-3)
     assert_damage_is_refused(case.method, dict(half.state()))
+
+
+def a_map_says_which_texture_is_where(case: Case) -> None:
+    if not isinstance(case.method, MixesAlong):
+        pytest.skip(f"{case.name} does not vary a mix over a picture")
+    models = [case.model, case.other]
+    states, seen = [state_bytes(model) for model in models], list[Step]()
+    picture = case.method.mix_along(models, np.eye(2), (20, 25), rng=1, progress=seen.append)
+    assert_picture(picture, (20, 25, 3))
+    assert_whole(seen)
+    assert np.array_equal(case.method.mix_along(models, np.eye(2), (20, 25), rng=1), picture)
+    assert [state_bytes(model) for model in models] == states, "mixing changed a model"
+    for given, weight_map in (
+        (models, np.full((2, 2), np.nan)),
+        ([*models, case.model], np.eye(2)),
+    ):
+        with pytest.raises(TextoError, match=r"^map: "):
+            case.method.mix_along(given, weight_map, (20, 25), rng=1)
+
+
+def a_guided_picture_is_the_seeds_and_the_guides(case: Case) -> None:
+    if not isinstance(case.method, Guides):
+        pytest.skip(f"{case.name} follows no guide")
+    exemplar, guide = case.exemplar.copy(), case.exemplar[:20, :31] * np.float32(0.7)
+    kept, seen = guide.copy(), list[Step]()
+    picture = case.method.guide(exemplar, guide, weight=0.1, rng=1, progress=seen.append)
+    assert_picture(picture, (20, 31, 3))
+    assert np.array_equal(exemplar, case.exemplar) and np.array_equal(guide, kept)
+    assert seen, "guide reports nothing"
+    assert_whole(seen)
+    again, other = (case.method.guide(exemplar, guide, weight=0.1, rng=seed) for seed in (1, 2))
+    assert np.array_equal(again, picture) and not np.array_equal(other, picture)
+    for channels, shape in ((1, (1, 9)), (2, (33, 20))):
+        result = case.method.guide(exemplar[:, :, :channels], guide, shape, rng=1)
+        assert_picture(result, (*shape, channels))
+    with pytest.raises(TextoError, match="guide weight"):
+        case.method.guide(exemplar, guide, weight=-0.1)
+    with pytest.raises(TextoError, match="exemplar: is 3x3"):
+        case.method.guide(exemplar[:3, :3], guide)
 
 
 CLAUSES = [
@@ -280,7 +338,25 @@ CLAUSES = [
     tileable_output_is_periodic,
     inpainting_keeps_known_pixels,
     a_mix_is_a_model,
+    a_map_says_which_texture_is_where,
+    a_guided_picture_is_the_seeds_and_the_guides,
 ]
+OF_A_FAMILY = {  # what methods that one module defines share: they differ in what they sum up
+    any_size_is_a_finite_picture,
+    any_channels_and_grey_work,
+    a_callback_can_stop_the_run,
+    tileable_output_is_periodic,
+    inpainting_keeps_known_pixels,
+    a_mix_is_a_model,
+    a_map_says_which_texture_is_where,
+}
+
+
+def of_a_known_family(name: str) -> bool:
+    """Whether the first and the last method of the module stand for the one called `name`."""
+    module = registry.method_class(name).__module__
+    family = [each for each, place in registry.METHODS.items() if place.startswith(f"{module}:")]
+    return name in family[1:-1]
 
 
 def assert_damage_is_refused(method: Method, state: dict[str, np.ndarray]) -> None:

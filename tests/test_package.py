@@ -32,6 +32,20 @@ def test_light_modules():
     assert names <= loaded and not set(HEAVY) & loaded
 
 
+def test_what_only_names_methods_scores_and_weights_loads_no_torch():
+    script = (
+        "import sys, texto.core.registry as r, texto.metrics as m; from texto.cli import main\n"
+        "[r.method_class(name)() for name in r.METHODS]\n"
+        "[column.absent() for column in m.columns().values()]\n"
+        "code = main(['weights', 'list'])\n"
+        "assert not {'torch', 'torchvision', 'ot'} & set(sys.modules)\n"
+        "sys.exit(code)"
+    )
+    pytest.importorskip("torch", reason="needs torch, from the extra 'neural'")
+    done = subprocess.run([sys.executable, "-W", "error", "-c", script], cwd=ROOT)
+    assert done.returncode == 0
+
+
 def test_importing_alone_does_nothing_else():
     script = "import texto, warnings, random; assert texto.__version__ and dir(texto)"
     result = subprocess.run(

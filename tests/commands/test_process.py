@@ -76,11 +76,10 @@ def closed_pipe():
     return writer
 
 
-@pytest.mark.parametrize("arguments", [["methods"], ["--help"]])
-def test_reader_that_went_away(arguments):
+def test_reader_that_went_away():
     writer = closed_pipe()
     done = subprocess.run(
-        [*COMMAND, *arguments], env=ENVIRONMENT, stdout=writer, stderr=subprocess.PIPE, timeout=300
+        [*COMMAND, "--help"], env=ENVIRONMENT, stdout=writer, stderr=subprocess.PIPE, timeout=300
     )
     os.close(writer)
     assert (done.returncode, done.stderr) == (0, b"")
@@ -97,9 +96,8 @@ def test_reader_that_went_away_does_not_stop_the_work(folder):
     assert len(os.listdir()) == 3
 
 
-@pytest.mark.parametrize("streams", ["2>&-", "<&- >&- 2>&-"])
-def test_closed_streams(folder, streams, pixels):
-    done = run("sh", "-c", f'exec "$@" {streams}', "sh", *COMMAND, "synth", "wall.png", *QUICK)
+def test_closed_streams(folder, pixels):
+    done = run("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *COMMAND, "synth", "wall.png", *QUICK)
     assert (done.returncode, done.stderr) == (0, b"")
     assert pixels("wall_gaussian_16x16_s1.png").shape == (16, 16, 3)
 

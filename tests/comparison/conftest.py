@@ -43,10 +43,11 @@ class Third:
             os.kill(os.getpid(), signal.SIGKILL)
         while self.does == "for ever":
             time.sleep(1)
-        if self.does == "sleep":
-            time.sleep(self.amount)
         if self.does == "late import":
             import slowly_imported
+        if self.does == "take long":
+            import clock_of_a_test
+            clock_of_a_test.now += 5
         self.wait()
         return Model(self, exemplar)
 

@@ -102,29 +102,26 @@ def test_what_dies_takes_nothing_along(third, quick):
     assert fail_as_told(quick({"x": texture()}, third_doing(*DIES, "nothing")), DIES)
 
 
-def test_memory_and_times_are_the_runs_own(third, quick):
-    methods = {
-        **third_doing("nothing"),
-        **third_doing("sleep", amount=0.3),
-        **third_doing("memory", amount=300),
-    }
+def test_memory_is_the_runs_own(third, quick):
+    methods = {**third_doing("nothing"), **third_doing("memory", amount=300)}
     cells = by_does(quick({"x": texture()}, methods, jobs=1))
     for name, cell in cells.items():
         extra = cell.peak_bytes - cells["nothing"].peak_bytes
         assert (250e6 < extra < 400e6) if name == "memory" else abs(extra) < 50e6, (name, extra)
     assert 20e6 < cells["nothing"].peak_bytes < 300e6
-    assert cells["sleep"].fit_s >= 0.3
 
 
-def test_imports_are_not_part_of_a_runs_time(third, quick, cells_here, monkeypatch):
-    """By a clock that goes on in the import only."""
+def test_a_runs_time_is_its_own_without_imports(third, quick, cells_here, monkeypatch):
+    """By a clock that goes on in an import and in a fit only."""
     clock = SimpleNamespace(now=0.0)
     clock.perf_counter = lambda: clock.now
     monkeypatch.setitem(sys.modules, "clock_of_a_test", clock)
     for module in (cell_module, measure):
         monkeypatch.setattr(module, "time", clock)
-    (cell,) = quick({"x": texture()}, third_doing("late import")).cells
-    assert clock.now == 3 and cell.status == "done" and cell.fit_s == 0
+    cells = by_does(quick({"x": texture()}, third_doing("late import", "take long"), jobs=1))
+    assert clock.now == 3 + 5 and all(cell.status == "done" for cell in cells.values())
+    assert cells["late import"].fit_s == 0 and cells["take long"].fit_s == 5
+    assert not any(cell.synthesis_s for cell in cells.values())
 
 
 def test_a_run_that_takes_too_long_is_ended(third):

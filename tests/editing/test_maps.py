@@ -32,6 +32,12 @@ FUNCTIONS = {
 METHODS = ["gaussian", "textogmm", "kwatra", "patch-ot", "patch-assignment", "texto"]
 
 
+@pytest.fixture(scope="module")
+def exemplar(exemplar):
+    """(48, 52, 3), read-only."""
+    return exemplar[:48, :52]
+
+
 def quick(name, **settings):
     return texto.method(name, **{**QUICK.get(name, {}), **settings})
 
@@ -244,8 +250,8 @@ def test_bad_weights(weights, told, exemplar):
 
 
 def test_bad_maps(exemplar):
-    with pytest.raises(TextoError, match="'low': is 72x60, and 'wall' is 72x64"):
-        texto.stack([exemplar, exemplar[:60]], names=["wall", "low"])
+    with pytest.raises(TextoError, match="'low': is 52x40, and 'wall' is 52x48"):
+        texto.stack([exemplar, exemplar[:40]], names=["wall", "low"])
     with pytest.raises(TextoError, match="are none"):
         texto.stack([])
     _, maps = texto.stack([exemplar, exemplar[:, :, :1]])

@@ -8,7 +8,6 @@ outside a range is refused in tests/core and, by every method, in the contract.
 
 import contextlib
 import dataclasses
-import importlib.util
 import inspect
 import os
 import re
@@ -30,26 +29,17 @@ pytestmark = pytest.mark.filterwarnings("ignore::texto.core.errors.TextoWarning"
 LONG = 60  # steps of a stage; where there are more, its third one is the last
 HUNG = 60  # seconds of CPU time without an end on a picture of 24 x 28
 SPARE = 3 << 30  # bytes that a run may take beyond what the process has
-SHAPE = (20, 23)
+SHAPE = (13, 15)
 # Iterations between two steps that are reported: at most, these take minutes, as they say.
 WITHIN_A_STEP = {"n_iter_dual", "n_first_dual", "n_iter_sliced", "n_iter_em"}
 WITHIN_A_STEP |= {"n_critic", "n_generator", "n_calibration"}
-# At most, one step takes seconds: it is the only one.
+# At most, one step takes seconds: it is the only one, of a network that is small otherwise.
 LARGE_STEPS = {"width", "max_width", "discriminator_width", "batch_size", "sample_size"}
-
-
-def _contract():
-    """The module beside this file, which pytest's import mode keeps off the path."""
-    spec = importlib.util.spec_from_file_location(
-        "texto_contract_for_bad_settings", Path(__file__).parents[1] / "contract.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
-
-
-contract = _contract()
+LARGE_STEPS |= {"n_directions"}
+# What these say about a run leaves little to others.
+DECIDING = {"n_levels", "patch_size", "stride", "coarsest", "largest", "n_scales"}
+SMALL = {"sample_size": 16, "n_scales": 2, "n_doublings": 2}
+SMALLEST = {"n_scales": 1, "n_doublings": 1}
 
 
 def usable(name):
@@ -62,30 +52,21 @@ def usable(name):
 
 
 NAMES = [name for name in registry.names() if usable(name)]
-SETTINGS = [
-    (name, known) for name in NAMES for known in settings_of(registry.method_class(name)).values()
-]
-NUMERIC = [(name, known) for name, known in SETTINGS if known.kind in (int, float)]
-
-
-def defined_once(cases):
-    """`cases` without settings that a method shares with one before it through their base."""
-    seen = set()
-    for name, known in cases:
-        bases = registry.method_class(name).__mro__
-        owner = next(base for base in bases if known.name in inspect.get_annotations(base))
-        if (owner, known.name) not in seen:
-            seen.add((owner, known.name))
-            yield name, known
-
-
-OTHERS = [
-    (name, known)
-    for name, known in SETTINGS
-    if known.kind not in (int, float) and known.name != "tileable"  # as the contract has it
-]
-
 every_method = pytest.mark.parametrize("name", NAMES)
+
+
+def settings_new_in(name):
+    """The settings of the method that none before it in the registry shares through a base."""
+    cls, seen = registry.method_class(name), set()
+    for other in NAMES[: NAMES.index(name)]:
+        before = registry.method_class(other)
+        seen |= {(owner(before, key), key) for key in settings_of(before)}
+    return [known for key, known in settings_of(cls).items() if (owner(cls, key), key) not in seen]
+
+
+def owner(cls, key):
+    """The class that defines the setting `key`."""
+    return next(base for base in cls.__mro__ if key in inspect.get_annotations(base))
 
 
 def first_and_last_of_each_family():
@@ -96,18 +77,18 @@ def first_and_last_of_each_family():
     return sorted({name for family in families.values() for name in (family[0], family[-1])})
 
 
-def every_setting(cases):
-    return pytest.mark.parametrize(
-        ("name", "known"), cases, ids=[f"{name}-{known.name}" for name, known in cases]
-    )
-
-
 @cache
 def quick(name):
-    """The method with the contract's quick settings, all that it needs loaded by a first run."""
-    method = registry.method_class(name)(**contract.quick_settings(name))
+    """The method with quick settings, all that it needs loaded by a first run."""
+    cls = registry.method_class(name)
+    method = cls(**{**cls.quick, **own(cls, SMALL)})
     method.fit(EXEMPLAR, rng=0).synthesize(SHAPE, rng=1)
     return method
+
+
+def own(method, values):
+    """Those of the `values` that are settings of the method."""
+    return {name: value for name, value in values.items() if name in settings_of(method)}
 
 
 def noisy_bricks(height=24, width=28):
@@ -212,30 +193,57 @@ def checked(picture, shape, label):
 # -- settings ---------------------------------------------------------------------------------
 
 
-@every_setting(list(defined_once(NUMERIC)))
-def test_the_ends_of_a_range_give_a_picture_or_an_error(name, known):
-    ends = {known.low} if known.name in WITHIN_A_STEP else {known.low, known.high}
-    for value in ends - {None}:
-        told(name, known, known.kind(value))
+@every_method
+@pytest.mark.parametrize("end", ["low", "high"])
+def test_the_ends_of_all_ranges_give_a_picture_or_an_error(name, end):
+    values = {}
+    for known in settings_new_in(name):
+        value = getattr(known, end)
+        within = end == "high" and known.name in WITHIN_A_STEP
+        if known.kind in (int, float) and value is not None and not within:
+            values[known.name] = known.kind(value)
+    alone = [key for key in values if key.startswith("n_iter") or key in DECIDING]
+    if end == "high":
+        alone += [key for key in values if key in LARGE_STEPS]
+    together = [key for key in values if key not in alone]
+    for part in (together[::2], together[1::2], *([key] for key in alone)):
+        told(name, {key: values[key] for key in part})
 
 
-@every_setting(list(defined_once(OTHERS)))
-def test_every_choice_gives_a_picture_or_an_error(name, known):
-    values = set(known.choices) or ({True, False} if known.kind is bool else {"no\nsuch"})
-    for value in values - {getattr(quick(name), known.name)}:
-        told(name, known, value)
+@every_method
+def test_all_choices_give_a_picture_or_an_error(name):
+    others = {}
+    for known in settings_new_in(name):
+        if known.kind not in (int, float) and known.name != "tileable":  # as the contract has it
+            values = known.choices or ((True, False) if known.kind is bool else ("no\nsuch",))
+            usual = getattr(quick(name), known.name)
+            others[known.name] = [value for value in values if value != usual]
+    for turn in range(max(map(len, others.values()), default=0)):
+        told(name, {key: left[turn] for key, left in others.items() if turn < len(left)})
 
 
-def told(name, known, value):
-    """A run with `value` ends well, or with the setting named."""
-    label = f"{name} {known.name}={value!r}"
-    at_most = 1 if known.name in LARGE_STEPS and value == known.high else 3
-    ended = outcome(label, name, at_most=at_most, **{known.name: value})
-    if isinstance(ended, TextoError) and ended.what != "training":  # which may collapse
+def told(name, values):
+    """A run with `values` ends well, or with one of them named.
+
+    Of several at once an error may hide others: then each is tried by itself.
+    """
+    if not values:
+        return
+    label = f"{name} {values}"
+    known = settings_of(quick(name))
+    large = any(key in LARGE_STEPS and value == known[key].high for key, value in values.items())
+    others = own(quick(name), SMALLEST) if large else {}
+    ended = outcome(label, name, at_most=1 if large else 3, **{**others, **values})
+    if isinstance(ended, np.ndarray):
+        return
+    if len(values) > 1:
+        for key, value in values.items():
+            told(name, {key: value})
+    elif isinstance(ended, TextoError) and ended.what != "training":  # which may collapse
+        ((key, value),) = values.items()
         line = str(ended)
         assert line.isprintable(), f"{label}: {line!r} is not one line"
-        named = known.name in line or repr(value) in line
-        assert named, f"{label}: {line!r} does not name {known.name}"
+        assert key in line or repr(value) in line, f"{label}: {line!r} does not name {key}"
 
 
 @every_method

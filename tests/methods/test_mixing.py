@@ -1,7 +1,6 @@
 """Mixing by classical methods: what lies between textures; the rest is in the contract."""
 
 import dataclasses
-import itertools
 
 import numpy as np
 import pytest
@@ -10,11 +9,8 @@ import texto
 from texto.core.errors import TextoError, TextoWarning
 from texto.methods.textogmm.union import balance
 from texto.patches.database import draw_corners
-from texto.patches.extraction import extract_at, grid
+from texto.patches.extraction import extract_at
 from texto.patches.pyramid import pyramid
-from texto.steps.mixing.canvas import canvases
-from texto.steps.mixing.tone import toned
-from texto.steps.mixing.zones import Zones, along, even
 from texto.transport.plan import exact_plan
 
 QUICK = {
@@ -33,7 +29,7 @@ QUICK = {
     "patch-ot": texto.PatchOT(n_iter=2, n_iter_dual=2, n_patches=300, n_queries=300, device="cpu"),
 }
 GOOD = {
-    "textogmm": dataclasses.replace(QUICK["textogmm"], n_iter_sliced=2, finish="sliced"),
+    "textogmm": dataclasses.replace(QUICK["textogmm"], n_iter_sliced=2),
     "patch-ot": texto.PatchOT(
         n_iter=12, n_iter_dual=6, n_patches=1000, n_queries=700, n_levels=3, device="cpu"
     ),
@@ -48,7 +44,7 @@ OPTIONS = [  # together, as many at once as there are methods to make of them
 ]
 
 
-def stripes(height=64, width=64, channels=3):
+def stripes(height=48, width=48, channels=3):
     """Dark blue with bright horizontal stripes."""
     rows = np.mgrid[:height, :width][0]
     noise = np.random.default_rng(1).random((height, width, 1)) / 10
@@ -56,7 +52,7 @@ def stripes(height=64, width=64, channels=3):
     return (colour + 0.3 * (rows[..., None] % 8 < 3) + noise).astype(np.float32)
 
 
-def dots(height=60, width=70, channels=3):
+def dots(height=44, width=52, channels=3):
     """Orange with dark dots."""
     rows, columns = np.mgrid[:height, :width]
     holes = (rows % 10 - 5) ** 2 + (columns % 10 - 5) ** 2 < 9
@@ -87,7 +83,7 @@ def assert_picture(result, shape):
     assert np.isfinite(result).all() and result.min() >= 0 and result.max() <= 1
 
 
-def score(picture, exemplar, count=400):
+def score(picture, exemplar, count=250):
     """Exact transport cost between 4 x 4 patches, the mean over 4 levels, from a few of them."""
     rng, costs = np.random.default_rng(0), []
     for levels in zip(pyramid(picture, 4), pyramid(exemplar, 4), strict=True):
@@ -113,8 +109,8 @@ def test_all_weight_on_one_gives_its_picture(name, quick):
 
 def test_along_the_weights_one_score_rises_and_the_other_falls(name, models):
     exemplars = [model.exemplar for model in models]
-    ends = [model.synthesize((64, 64), rng=1) for model in models]
-    middle = GOOD[name].mix(models, [0.5, 0.5]).synthesize((64, 64), rng=1)
+    ends = [model.synthesize((48, 48), rng=1) for model in models]
+    middle = GOOD[name].mix(models, [0.5, 0.5]).synthesize((48, 48), rng=1)
     made = [ends[0], middle, ends[1]]
     first, second = ([score(picture, exemplar) for picture in made] for exemplar in exemplars)
     assert (np.diff(first) > 0).all(), first
@@ -129,51 +125,7 @@ def test_along_the_weights_one_score_rises_and_the_other_falls(name, models):
         assert cost < 0.8 * min(others) and cost < np.mean(fade)
 
 
-@pytest.mark.parametrize(
-    "weights", [[1.0], [0.5, 0.6], [-0.5, 1.5], [np.nan, 1], [0, 0], [np.inf, 0], [], [1, 0, 0]]
-)
-def test_wrong_weights(name, quick, weights):
-    with pytest.raises(TextoError, match=r"^weights: "):
-        QUICK[name].mix(quick, weights)
-
-
 # -- a mixed model is a model -----------------------------------------------------------------
-
-
-def test_its_exemplar_is_the_first_and_nothing_is_changed(name, quick):
-    before = [model.exemplar.copy() for model in quick]
-    half = QUICK[name].mix(quick, [0.5, 0.5])
-    half.synthesize((20, 20), rng=0)
-    QUICK[name].mix_along(quick, np.eye(4), (20, 20), rng=0)
-    assert np.array_equal(half.exemplar, before[0]) and len(half.exemplars) == 2
-    for model, exemplar in zip(quick, before, strict=True):
-        assert np.array_equal(model.exemplar, exemplar)
-
-
-def test_mixed_again_it_counts_as_its_ingredients(name, quick):
-    method = QUICK[name]
-    half = method.mix(quick, [0.5, 0.5])
-    quarter = method.mix([half, quick[0]], [0.5, 0.5])
-    assert np.allclose(quarter.weights, [0.75, 0.25])
-    expected = method.mix(quick, [0.75, 0.25]).synthesize((24, 24), rng=1)
-    assert np.array_equal(quarter.synthesize((24, 24), rng=1), expected)
-    again = method.mix([half, half], [0.3, 0.7])
-    assert np.array_equal(again.weights, half.weights) and len(again.exemplars) == 2
-
-
-def test_stored_arrays_are_checked(name, quick):
-    state = QUICK[name].mix(quick, [0.5, 0.5]).state()
-    for weights in ([1.0], [1.0, 0.0], [0.5, 0.6], [1.5, -0.5]):
-        with pytest.raises(TextoError, match=r"mix\.weights"):
-            QUICK[name].restore({**state, "mix.weights": np.array(weights)})
-    grey = state["mix.exemplar1"][:, :, :1].copy()
-    with pytest.raises(TextoError, match=r"mix\.exemplar1.*channels"):
-        QUICK[name].restore({**state, "mix.exemplar1": grey})
-    if name == "textogmm":
-        corners = state["level0.corners"].copy()
-        corners[0] = 37, 10  # its patch reaches from the first exemplar into the second
-        with pytest.raises(TextoError, match=r"level0\.corners.*leaves the exemplars"):
-            QUICK[name].restore({**state, "level0.corners": corners})
 
 
 def test_a_tile_has_no_seam(name, models):
@@ -228,21 +180,6 @@ def test_the_same_exemplar_twice_is_the_exemplar(name, quick):
     assert np.array_equal(along_it, expected)
 
 
-def test_models_that_do_not_mix():
-    method = QUICK["patch-ot"]
-    first, grey = (method.fit(stripes(channels=channels), rng=0) for channels in (3, 1))
-    with pytest.raises(TextoError, match=r"^channels: of the exemplars are 1 and 3"):
-        method.mix([first, grey], [0.5, 0.5])
-    coarse = dataclasses.replace(method, patch_size=5).fit(stripes(), rng=0)
-    with pytest.raises(TextoError, match="setting 'patch_size': is 4 for the mix and 5"):
-        method.mix([first, coarse], [0.5, 0.5])
-    with pytest.raises(TextoError, match=r"^models: one is of Gaussian"):
-        method.mix([first, texto.Gaussian().fit(stripes(), rng=0)], [0.5, 0.5])
-    small = method.fit(stripes(12, 12), rng=0)
-    with pytest.raises(TextoError, match=r"n_levels.*exemplar of 12x12"):
-        dataclasses.replace(method, n_levels=7).mix([small, first], [0.5, 0.5])
-
-
 def test_a_one_colour_warning_is_not_raised_by_mixing(name, quick, recwarn):
     QUICK[name].mix(quick, [0.5, 0.5]).synthesize((16, 16), rng=0)
     assert not [w for w in recwarn if issubclass(w.category, TextoWarning)]
@@ -253,51 +190,23 @@ def test_a_one_colour_warning_is_not_raised_by_mixing(name, quick, recwarn):
 
 def test_a_ramp_goes_from_one_texture_to_the_other(name, models):
     ramp = np.linspace(0, 1, 20, dtype=np.float32)[None]
-    picture = GOOD[name].mix_along(models, ramp, (64, 160), rng=1)
-    assert_picture(picture, (64, 160, 3))
-    ends = picture[:, :40], picture[:, -40:]
+    picture = GOOD[name].mix_along(models, ramp, (40, 128), rng=1)
+    assert_picture(picture, (40, 128, 3))
+    ends = picture[:, :32], picture[:, -32:]
     for number, (end, model) in enumerate(zip(ends, models, strict=True)):
-        pure = model.synthesize((64, 40), rng=1)
+        pure = model.synthesize((40, 32), rng=1)
         assert score(end, model.exemplar) < 1.3 * score(pure, model.exemplar)
         assert score(ends[1 - number], model.exemplar) > 3 * score(end, model.exemplar)
-    means = (picture[:, :, 0] - picture[:, :, 2]).reshape(64, 10, 16).mean(axis=(0, 2))
+    means = (picture[:, :, 0] - picture[:, :, 2]).reshape(40, 8, 16).mean(axis=(0, 2))
     assert np.diff(means).max() < 0.45 * (means[-1] - means[0]), "there is a jump"
 
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_a_black_or_white_map_is_one_texture(name, quick, number):
-    picture = QUICK[name].mix_along(quick, np.full((3, 5), float(number)), (48, 48), rng=1)
-    pure = quick[number].synthesize((48, 48), rng=1)
+    picture = QUICK[name].mix_along(quick, np.full((3, 5), float(number)), (36, 36), rng=1)
+    pure = quick[number].synthesize((36, 36), rng=1)
     exemplar = quick[number].exemplar
-    assert score(picture, exemplar, 200) < 1.3 * score(pure, exemplar, 200)
-
-
-@pytest.mark.parametrize(
-    "bad", [np.full((2, 2), np.nan), np.full((2, 2), 1.1), np.zeros(3), np.zeros((2, 2), int)]
-)
-def test_wrong_maps(name, quick, bad):
-    with pytest.raises(TextoError, match=r"^map: "):
-        QUICK[name].mix_along(quick, bad, (20, 20), rng=0)
-
-
-def test_maps_lie_between_two_pure_textures(name, quick):
-    half = QUICK[name].mix(quick, [0.5, 0.5])
-    for given in ([*quick, quick[0]], [quick[0], half]):
-        with pytest.raises(TextoError, match=r"^map: "):
-            QUICK[name].mix_along(given, np.eye(2), (20, 20), rng=0)
-
-
-def test_progress_of_a_map_is_whole(name, quick):
-    seen = []
-    again, first = (
-        QUICK[name].mix_along(quick, np.eye(2), (32, 32), rng=0, progress=progress)
-        for progress in (seen.append, lambda step: None)
-    )
-    assert np.array_equal(again, first)
-    for stage in {step.stage for step in seen}:
-        counts = [step.iteration for step in seen if step.stage == stage]
-        assert counts == list(range(1, len(counts) + 1)) and len(counts) > 1
-        assert {step.total for step in seen if step.stage == stage} == {len(counts)}
+    assert score(picture, exemplar) < 1.3 * score(pure, exemplar)
 
 
 def test_a_map_may_show_a_texture_at_the_seam_only(name, quick):
@@ -307,26 +216,17 @@ def test_a_map_may_show_a_texture_at_the_seam_only(name, quick):
     assert_picture(tiled.mix_along(quick, narrow, (40, 40), rng=0), (40, 40, 3))
 
 
-# -- parts ------------------------------------------------------------------------------------
+# -- mixtures of patches ----------------------------------------------------------------------
 
 
-def test_zones_share_every_patch():
-    zones = along(np.random.default_rng(0).random((9, 7)))
-    spots = grid((33, 40), 8, 3)
-    shares, chosen = zones.shares(spots), zones.chosen(spots)
-    assert np.allclose(shares.sum(axis=1), 1, atol=1e-6) and shares.min() >= 0
-    assert (np.take_along_axis(shares, chosen[:, None], axis=1) > 0).all()
-    weights = zones.mean_weights((33, 40))
-    assert np.allclose(weights.sum(axis=2), 1, atol=1e-6)
-    constant = along(np.full((2, 2), 0.5))
-    assert np.allclose(constant.mean_weights((4, 4)), 0.5)
-    assert np.allclose(even([0.3, 0.7]).mean_weights((2, 3)), [0.3, 0.7])
-
-
-def test_the_dither_keeps_the_shares():
-    zones = Zones(np.eye(2), np.full((4, 4), 0.3, np.float32))
-    chosen = zones.chosen(grid((200, 200), 8, 2))
-    assert chosen.mean() == pytest.approx(0.3, abs=0.01)
+def test_corners_of_a_file_stay_within_their_exemplar():
+    method = QUICK["textogmm"]
+    models = [method.fit(picture, rng=0) for picture in (stripes(40, 40), dots(36, 44))]
+    state = method.mix(models, [0.5, 0.5]).state()
+    corners = state["level0.corners"].copy()
+    corners[0] = 37, 10  # its patch reaches from the first exemplar into the second
+    with pytest.raises(TextoError, match=r"level0\.corners.*leaves the exemplars"):
+        method.restore({**state, "level0.corners": corners})
 
 
 @pytest.mark.parametrize("weights", [[0.5, 0.5], [0.1, 0.9], [0.2, 0.3, 0.5]])
@@ -335,40 +235,3 @@ def test_the_balance_gives_every_side_its_share(weights):
     taken = (costs - balance(costs, np.array(weights))).argmin(axis=1)
     shares = np.bincount(taken, minlength=len(weights)) / len(taken)
     assert np.allclose(shares, weights, atol=0.01)
-
-
-def test_patches_are_drawn_where_their_zone_is():
-    values = np.repeat([[0.0, 1.0]], 40, axis=0).repeat(20, axis=1).astype(np.float32)
-    zones = Zones(np.eye(3), values)
-    left, right, empty = zones.draw((40, 40), 6, 50, np.random.default_rng(0))
-    assert left.shape == (50, 2) and (left[:, 1] + 3 < 20).all()
-    assert (right[:, 1] + 3 >= 20).all() and empty is None
-    values[:, :39], values[:, 39] = 1, 0
-    at_the_border = Zones(np.eye(2), 1 - values)
-    assert at_the_border.draw((40, 40), 6, 5, np.random.default_rng(0))[1].shape == (5, 2)
-
-
-def test_a_canvas_keeps_finer_pixels_at_twice_the_place():
-    pictures = [stripes(45, 39), dots(33, 50)]
-    levels = canvases([pyramid(each, 3) for each in pictures], [0, 1])
-    for fine, coarse in itertools.pairwise(levels):
-        assert np.array_equal(fine.tops, 2 * coarse.tops)
-        for picture, top in zip(coarse.pictures, coarse.tops, strict=True):
-            height, width = picture.shape[:2]
-            block = fine.picture[2 * top : 2 * (top + height), : 2 * width]
-            means = block.reshape(height, 2, width, 2, 3).mean(axis=(1, 3))
-            assert np.allclose(coarse.picture[top : top + height, :width], means, atol=1e-6)
-            assert np.allclose(picture, means, atol=1e-6)
-
-
-def test_toned_exemplars_have_the_colours_of_the_mix():
-    pictures = [stripes(), dots()]
-    rng = np.random.default_rng(0)
-    weights = np.array([0.25, 0.75])
-    moved = toned(pictures, weights, rng)
-    goal = sum(w * picture.mean(axis=(0, 1)) for w, picture in zip(weights, pictures, strict=True))
-    for picture, original in zip(moved, pictures, strict=True):
-        assert picture.shape == original.shape
-        assert np.allclose(picture.mean(axis=(0, 1)), goal, atol=0.02)
-    assert toned(pictures, np.array([1.0, 0.0]), rng)[0] is pictures[0]
-    assert np.array_equal(pictures[0], stripes())

@@ -58,7 +58,7 @@ def test_potentials_keep_the_masses(exemplar):
 
 
 def test_it_stops_when_the_loss_does(exemplar):
-    patient = dataclasses.replace(QUICK, n_iter=50, tolerance=0.0, n_levels=1)
+    patient = dataclasses.replace(QUICK, n_iter=50, n_queries=200, tolerance=0.0, n_levels=1)
     easy = dataclasses.replace(patient, tolerance=0.5)
     assert len(run(patient, exemplar)[1]) == 50
     steps = run(easy, exemplar)[1]

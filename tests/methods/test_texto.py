@@ -38,9 +38,9 @@ def test_it_is_closer_to_the_exemplar_than_its_start(model):
     exemplar = stripes()
     mean = exemplar.mean(axis=(0, 1), dtype=np.float64)
     field = gaussian_field(texton(exemplar), mean, (64, 64), np.random.default_rng(1))
-    start = metrics.patch_ot(np.clip(field, 0, 1), exemplar, n_patches=600)
+    start = metrics.patch_ot(np.clip(field, 0, 1), exemplar, n_patches=400)
     made = model.synthesize((64, 64), rng=1)
-    assert metrics.patch_ot(made, exemplar, n_patches=600) < 0.7 * start
+    assert metrics.patch_ot(made, exemplar, n_patches=400) < 0.7 * start
 
 
 def test_synthesis_is_offline(model):
@@ -88,8 +88,8 @@ def _used(model):
 def test_the_published_form_runs(layers):
     method = Texto(patch_size=3, source="gmm", n_levels=2, layers=layers, **QUICK)
     model = method.fit(stripes(), rng=0)
-    result = model.synthesize((50, 41), rng=1)
-    assert result.shape == (50, 41, 3) and np.isfinite(result).all()
+    result = model.synthesize((26, 21), rng=1)
+    assert result.shape == (26, 21, 3) and np.isfinite(result).all()
     again = method.fit(stripes(), rng=0)
     assert np.array_equal(again.levels[0].potential, model.levels[0].potential)
     other = dataclasses.replace(method, source="patches").fit(stripes(), rng=0)

@@ -66,10 +66,11 @@ def test_every_option_makes_a_picture_and_a_file_that_makes_it_again(options, ex
 
 
 def test_the_defaults_and_the_published_form(exemplar):
-    found = TextoGMM(device="cpu").fit(exemplar[:24, :24], rng=0)
+    found = TextoGMM(device="cpu").fit(exemplar[:16, :16], rng=0)
     assert len(found.levels) == 1 and len(found.levels[0].plans) == TextoGMM().n_iter
-    assert_picture(found.synthesize((20, 25), rng=1), (20, 25, 3))
-    published = TextoGMM(**PUBLISHED, n_iter_em=2, device="cpu").fit(exemplar, rng=0)
+    assert_picture(found.synthesize((9, 11), rng=1), (9, 11, 3))
+    exemplar = exemplar[:40, :44]
+    published = TextoGMM(**PUBLISHED, n_iter_em=2, n_levels=2, device="cpu").fit(exemplar, rng=0)
     assert [len(level.plans) for level in published.levels] == [1] * len(published.levels)
     for level, picture in zip(published.levels, (exemplar, halve(exemplar)), strict=False):
         windows = (picture.shape[0] - 7) * (picture.shape[1] - 7)
@@ -141,7 +142,7 @@ def test_odd_periodic_sizes_have_no_seam(exemplar, finish):
     """Halving rounds up; the line too many must not be cut out of the wrapped picture."""
     model = quick(stride=1, tileable="xy", finish=finish).fit(exemplar, rng=0)
     ratios = []
-    for shape, seed in (((41, 45), 1), ((45, 41), 2)):
+    for shape, seed in (((41, 45), 1),):
         result = model.synthesize(shape, rng=seed)
         for axis in (0, 1):
             inside = np.abs(np.diff(result, axis=axis)).mean()

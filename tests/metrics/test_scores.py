@@ -132,11 +132,10 @@ def test_grey_pictures_may_lack_the_last_axis(score):
 
 
 @pytest.mark.parametrize("score", SCORES)
-@pytest.mark.parametrize("value", [0.0, 0.5])
-def test_constant_pictures_have_finite_scores(score, value):
-    image = np.full((96, 96, 3), value, np.float32)
-    assert np.isfinite(quick(score, image, noise((96, 96))))
-    assert np.isfinite(quick(score, image, image))
+def test_constant_pictures_have_finite_scores(score):
+    black = np.zeros((96, 96, 3), np.float32)
+    assert np.isfinite(quick(score, black + np.float32(0.5), noise((96, 96))))
+    assert np.isfinite(quick(score, black, black))
 
 
 @pytest.mark.parametrize("score", SCORES)

@@ -195,7 +195,7 @@ def test_a_sheet_has_its_pictures_in_order():
 
 
 def test_the_benchmark_shows_blur_growing_with_lambda(benchmark, tmp_path, capsys):
-    words = ["--n-iter", "12", "--limit", "200", "--lambdas", "0.001", "0.1", "--device", "cpu"]
+    words = ["--n-iter", "8", "--limit", "120", "--lambdas", "0.001", "0.1", "--device", "cpu"]
     assert benchmark.main([str(tmp_path / "out"), *words]) == 0
     for name in ("sheet.png", "curves.png"):
         assert (tmp_path / "out" / name).stat().st_size > 10_000

@@ -107,31 +107,28 @@ def test_the_stem_of_real_inception_is_torchvisions(picture, real_weights):
     assert_same(features.of(picture), torchvision_inception(picture, path, stem))
 
 
-@pytest.mark.parametrize(
-    "block, kind, given",
-    [
-        ("Mixed_5c", "InceptionA", (256, 64)),
-        ("Mixed_6c", "InceptionC", (768, 160)),
-        ("Mixed_7b", "InceptionE_1", (1280,)),
-        ("Mixed_7c", "InceptionE_2", (2048,)),
-    ],
-)
-def test_the_network_of_2015_is_torch_fidelitys(block, kind, given, picture, inception_file):
+def test_the_network_of_2015_is_torch_fidelitys(picture, inception_file):
     theirs = pytest.importorskip("torch_fidelity.feature_extractor_inceptionv3")
-    before = BLOCKS[BLOCKS.index(block) - 1]
-    features = InceptionV3Features(
-        (before, block), weights=inception_file, variant="fid2015", device="cpu"
-    )
-    maps = features.of(picture)
-    module = getattr(theirs, kind)(*given).eval()
-    state = {
-        name.removeprefix(f"{block}."): tensor.float()
-        for name, tensor in load_file(inception_file).items()
-        if name.startswith(f"{block}.")
+    kinds = {
+        "Mixed_5c": ("InceptionA", (256, 64)),
+        "Mixed_6c": ("InceptionC", (768, 160)),
+        "Mixed_7b": ("InceptionE_1", (1280,)),
+        "Mixed_7c": ("InceptionE_2", (2048,)),
     }
-    module.load_state_dict(state, strict=False)
-    with torch.no_grad():
-        assert_same({block: maps[block]}, {block: module(maps[before][None])[0]})
+    before = {block: BLOCKS[BLOCKS.index(block) - 1] for block in kinds}
+    layers = sorted({*kinds, *before.values()}, key=BLOCKS.index)
+    features = InceptionV3Features(layers, weights=inception_file, variant="fid2015", device="cpu")
+    maps, weights = features.of(picture[:80, :80]), load_file(inception_file)
+    for block, (kind, given) in kinds.items():
+        module = getattr(theirs, kind)(*given).eval()
+        state = {
+            name.removeprefix(f"{block}."): tensor.float()
+            for name, tensor in weights.items()
+            if name.startswith(f"{block}.")
+        }
+        module.load_state_dict(state, strict=False)
+        with torch.no_grad():
+            assert_same({block: maps[block]}, {block: module(maps[before[block]][None])[0]})
 
 
 # -- options ----------------------------------------------------------------------------------

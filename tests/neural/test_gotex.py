@@ -2,8 +2,6 @@
 
 import dataclasses
 import json
-import subprocess
-import sys
 import warnings
 
 import numpy as np
@@ -108,14 +106,6 @@ def test_without_torch_methods_are_listed_and_refused(package, monkeypatch, caps
         model_files.load(tmp_path / "model")
 
 
-def test_importing_the_methods_loads_no_torch():
-    script = (
-        "import sys, texto.core.registry as r; [r.method_class(n)() for n in r.METHODS];"
-        "print('torch' in sys.modules)"
-    )
-    assert subprocess.check_output([sys.executable, "-c", script], text=True).strip() == "False"
-
-
 def test_a_cut_file_serves_its_layers_and_names_the_first_it_lacks(picture, real_weights):
     small, weights = picture[:64, :64], str(real_weights)
     found = made("gotex-vgg", small, weights=weights, layers="relu1_1, relu3_1")
@@ -188,8 +178,8 @@ def test_published_forms_run(name, picture, vgg_file):
     more = {} if name == "gotex-patch" else {"weights": str(vgg_file)}
     if name == "gotex-mix":
         more["layers"] = "relu1_1,relu3_1"
-    found = made(name, picture[:80, :80], shape=(35, 41), as_published=True, **more)
-    assert found.shape == (35, 41, 3) and np.isfinite(found).all()
+    found = made(name, picture[:64, :64], shape=(19, 23), as_published=True, **more)
+    assert found.shape == (19, 23, 3) and np.isfinite(found).all()
 
 
 # -- pictures -----------------------------------------------------------------------------------
@@ -197,7 +187,7 @@ def test_published_forms_run(name, picture, vgg_file):
 
 def test_patches_come_near_the_exemplars(picture):
     small, history = picture[:48, :48], History()
-    found = made("gotex-patch", small, (48, 48), progress=history, n_iter=10, n_queries=1000)
+    found = made("gotex-patch", small, (48, 48), progress=history, n_iter=10, n_queries=500)
     field = field_like(small, (48, 48), np.random.default_rng(1), periodic=(True, True))
     assert len(history.steps) > 20
     assert metrics.patch_ot(small, found) < 0.7 * metrics.patch_ot(small, field.clip(0, 1))

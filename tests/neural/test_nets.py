@@ -166,20 +166,6 @@ def test_seeds_differ_and_no_period_is_made(exemplar):
 
 SETTINGS = [f"--set={key}={value}" for key, value in PATCHES.items() if key != "n_iter"]
 FIT = ["fit", "wall.png", "-m", "gotex-patch-net", "--checkpoint", "kept", *SETTINGS]
-# Kills the child process at a step of its training.
-CHILD = """
-import os, signal, sys
-import neural.generators.task as g
-step, count = g.GeneratorTask.step, []
-def stopping(self, number):
-    if len(count) == 2:
-        os.kill(os.getpid(), signal.SIGKILL)
-    count.append(number)
-    return step(self, number)
-g.GeneratorTask.step = stopping
-from texto.cli import main
-sys.exit(main())
-"""
 
 
 @pytest.fixture
@@ -187,16 +173,6 @@ def folder(tmp_path, monkeypatch, exemplar):
     monkeypatch.chdir(tmp_path)
     texto.write_image("wall.png", exemplar)
     return tmp_path
-
-
-def child(*arguments):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-c", CHILD, *FIT, *arguments],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
 
 
 @pytest.fixture
@@ -211,16 +187,29 @@ def run(capsys):
     return call
 
 
-def test_killed_and_resumed_is_as_if_nothing_had_been(folder, run):
+class Killed(BaseException):
+    """Nothing of the program may react to it."""
+
+
+def test_killed_and_resumed_is_as_if_nothing_had_been(folder, run, monkeypatch):
+    def dying(self, number):
+        if number == 2:
+            raise Killed
+        return step(self, number)
+
+    step = GeneratorTask.step
     assert run(*FIT, "--set=n_iter=5", "--seed=3", "-o", "whole.safetensors")[0] == 0
     os.unlink("kept")
     Path("old.safetensors").write_bytes(b"old")
     again = ("--set=n_iter=5", "-o", "old.safetensors", "--force")
-    process = child(*again, "--seed=3", "--every=1")
-    process.communicate(timeout=300)
-    assert process.returncode == -signal.SIGKILL
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(GeneratorTask, "step", dying)
+        run(*FIT, *again, "--seed=3", "--every=1")
     assert Path("old.safetensors").read_bytes() == b"old"
-    stale = Path(f".texto-tmp-{process.pid}-dead")
+    ended = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True
+    )
+    stale = Path(f".texto-tmp-{int(ended.stdout)}-dead")
     stale.write_bytes(b"")  # what a kill while writing leaves
     code, out, err = run(*FIT, *again, "--resume")
     assert (code, out, err) == (0, "old.safetensors\n", "")  # the seed was in the checkpoint

@@ -1,6 +1,7 @@
 """One training in two processes, which share the pictures of a step."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,6 @@ from texto.cli import main  # noqa: E402
 
 WORKER = Path(__file__).with_name("two_processes.py")
 ROOT = WORKER.parents[2]
-LAUNCH = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
 
 @pytest.fixture(scope="module")
@@ -26,21 +26,33 @@ def launched(tmp_path_factory, picture):
     (folder / "made").mkdir()
     write_image(folder / "made" / "ex.png", picture[:48, :48])
     paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    done = subprocess.run(
-        [*LAUNCH, str(WORKER), str(folder)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
-    )
-    assert done.returncode == 0, done.stderr
-    return folder, done
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    said = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2"}  # as torchrun says
+    said |= {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
+    workers = [
+        subprocess.Popen(
+            [sys.executable, str(WORKER), str(folder)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **said, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+        )
+        for rank in (0, 1)
+    ]
+    try:
+        told = [worker.communicate(timeout=300) for worker in workers]
+    finally:
+        for worker in workers:
+            worker.kill()
+    assert [worker.returncode for worker in workers] == [0, 0], told
+    return folder, *map("".join, zip(*told, strict=True))
 
 
 @pytest.fixture(scope="module")
 def found(launched):
     """What the two processes saw, the leading one first."""
-    folder, _ = launched
+    folder, _, _ = launched
     return [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in (0, 1)]
 
 
@@ -76,10 +88,10 @@ def test_what_the_leader_has_and_what_does_not_divide(found):
 
 
 def test_the_command_line_joins_and_writes_and_reports_once(launched, found):
-    folder, done = launched
+    folder, out, err = launched
     assert [each["command"] for each in found] == [(0, ["cpu"])] * 2
-    assert done.stdout.count("a.safetensors") == 1
-    assert done.stderr.count("texto: seed") == 1  # drawn by the leader, for both
+    assert out.count("a.safetensors") == 1
+    assert err.count("texto: seed") == 1  # drawn by the leader, for both
     assert {each.name for each in (folder / "made").iterdir()} == {"ex.png", "a.safetensors"}
 
 

@@ -21,7 +21,7 @@ from texto.metrics import patch_ot  # noqa: E402
 SMALL = {"n_doublings": 3, "width": 4, "discriminator_width": 4, "device": "cpu"}
 QUICK = SMALL | {"n_iter": 5, "sample_size": 16, "batch_size": 2, "n_calibration": 2}
 LEARNS = {
-    "n_iter": 150,
+    "n_iter": 120,
     "sample_size": 32,
     "n_doublings": 3,
     "width": 16,

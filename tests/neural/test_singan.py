@@ -259,11 +259,19 @@ def test_scales_of_one_width_hand_their_weights_on(task):
     assert made.modules["critic"] is not critic
 
 
-@pytest.mark.parametrize("stopped_at", [1, 3, 9])
-def test_a_training_goes_on_from_its_checkpoint(task, tmp_path, stopped_at):
+@pytest.fixture(scope="module")
+def whole():
+    """What a training that nothing stopped left, and its losses; made by the first that asks."""
+    return []
+
+
+@pytest.mark.parametrize("stopped_at", [3, 4, 9])
+def test_a_training_goes_on_from_its_checkpoint(task, whole, tmp_path, stopped_at):
     """Within scales, at their ends, and at the end."""
-    whole = task()
-    losses = train(whole, 9, run={})
+    if not whole:
+        made = task()
+        losses = train(made, 9, run={})
+        whole += [end_of(made), losses]
 
     def stop(step):
         if step.iteration == stopped_at:
@@ -275,7 +283,7 @@ def test_a_training_goes_on_from_its_checkpoint(task, tmp_path, stopped_at):
     made, seen = task(), []
     again = train(made, 9, run={}, keeping=keeping, progress=seen.append)
     assert seen[0].iteration == min(stopped_at + 1, 9)
-    assert end_of(made) == end_of(whole) and np.array_equal(again, losses)
+    assert end_of(made) == whole[0] and np.array_equal(again, whole[1])
 
 
 def test_a_checkpoint_of_other_networks_is_refused(task):
@@ -348,15 +356,15 @@ def test_exemplars_of_one_colour_are_learned():
 
 
 def test_it_learns_stripes():
-    rows, columns = np.mgrid[:48, :48]
+    rows, columns = np.mgrid[:36, :36]
     colours = np.array([[0.9, 0.8, 0.2], [0.1, 0.2, 0.6], [0.7, 0.1, 0.1]], np.float32)
     stripes = colours[(rows + columns) // 4 % 3]
     settings = {"width": 12, "max_width": 12, "factor": 0.5, "coarsest": 12, "device": "cpu"}
-    method = SinGAN(preset="fast", n_iter=40, learning_rate=0.002, **settings)
+    method = SinGAN(preset="fast", n_iter=25, learning_rate=0.003, **settings)
     start = method.network(stripes, np.random.default_rng(0)).eval()
     options = {"rng": np.random.default_rng(1), "progress": silent}
-    before = patch_ot(method.paint(start, stripes, (64, 64), **options), stripes)
-    after = patch_ot(method.fit(stripes, rng=0).synthesize((64, 64), rng=1), stripes)
+    before = patch_ot(method.paint(start, stripes, (48, 48), **options), stripes)
+    after = patch_ot(method.fit(stripes, rng=0).synthesize((48, 48), rng=1), stripes)
     assert after < 0.5 * before
 
 

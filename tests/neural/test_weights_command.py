@@ -3,8 +3,6 @@
 import hashlib
 import json
 import re
-import subprocess
-import sys
 import threading
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -134,16 +132,6 @@ def test_nothing_here(capsys):
 def test_unknown_networks(action, capsys):
     assert main(["weights", action, "vgg18"]) == 2
     assert "network 'vgg18': is not known; use vgg19" in capsys.readouterr().err
-
-
-def test_the_command_loads_no_torch(tmp_path):
-    script = (
-        "import sys; from texto.cli import main; code = main(['weights', 'list']);"
-        "import neural.metrics; [c.absent() for c in neural.metrics.COLUMNS.values()];"
-        "assert not {'torch', 'torchvision', 'ot'} & set(sys.modules); sys.exit(code)"
-    )
-    result = subprocess.run([sys.executable, "-W", "error", "-c", script], cwd=ROOT)
-    assert result.returncode == 0
 
 
 def test_the_help_names_all_networks():

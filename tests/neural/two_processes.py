@@ -1,4 +1,4 @@
-"""What each of two processes does for `test_processes.py`, under `torchrun`: FOLDER."""
+"""What each of two processes does for `test_processes.py`, told so as by `torchrun`: FOLDER."""
 
 import contextlib
 import sys

@@ -69,7 +69,7 @@ def test_the_number_of_threads_makes_no_difference(method, exemplar, monkeypatch
         with ThreadPoolExecutor(count) as pool, monkeypatch.context() as patch:
             patch.setattr(threads, "_pool", lambda: pool)
             patch.setattr(threads, "_processors", lambda: count)
-            return [each.synthesize((90, 101), rng=3).tobytes() for each in (model, half)]
+            return [each.synthesize((50, 61), rng=3).tobytes() for each in (model, half)]
 
     assert made(1) == made(2)
 
@@ -103,8 +103,8 @@ def test_any_size_on_a_torus(method, shape):
 
 
 @both
-@pytest.mark.parametrize("channels", [1, 2, 5])
-def test_any_channels_with_all_powers(method, channels):
+def test_many_channels_with_all_powers(method):
+    channels = 5
     exemplar, other = noise(channels=channels), noise(33, 50, channels, seed=1)
     mask = np.zeros((40, 36), bool)
     mask[9:20, 10:24] = True

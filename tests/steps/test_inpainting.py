@@ -122,24 +122,6 @@ def test_the_gradient_at_holes_is_the_mean_residual_there(level):
 
 
 @every_method
-def test_known_pixels_stay_and_holes_are_not_seen(method, picture):
-    boxes = [(0, 12, 0, 9), (30, 44, 20, 36), (10, 14, 55, 61), (55, 56, 30, 50)]
-    mask = hole(picture.shape[:2], *boxes)  # at a corner, inside, at two borders
-    image = picture.copy()
-    image[mask] = np.nan
-    steps = []
-    result = method.inpaint(image, mask, rng=4, progress=steps.append)
-    assert np.array_equal(result[~mask], picture[~mask]) and np.isnan(image[mask]).all()
-    assert result.dtype == np.float32 and result.min() >= 0 and result.max() <= 1
-    image[mask] = 1
-    assert np.array_equal(method.inpaint(image, mask, rng=4), result)
-    assert not np.array_equal(method.inpaint(image, mask, rng=5), result)
-    assert {step.stage for step in steps} == {"inpaint"}
-    counts = [step.iteration for step in steps]
-    assert counts == sorted(set(counts)) and counts[-1] == steps[0].total == steps[-1].total
-
-
-@every_method
 def test_what_repeats_goes_on(method):
     tile = np.random.default_rng(0).random((8, 8, 3), dtype=np.float32)
     tile = (tile + np.roll(tile, 1, 0) + np.roll(tile, 1, 1)) / 3
@@ -171,35 +153,33 @@ def test_sources_tell_where_patches_come_from(method):
 
 
 @every_method
-@pytest.mark.parametrize("shape", [(40, 41), (41, 40, 1), (40, 40, 5)])
-def test_any_channels(method, shape):
-    image = np.random.default_rng(0).random(shape, dtype=np.float32)
-    mask = hole(shape[:2], (10, 20, 10, 22))
+def test_any_channels(method):
+    image = np.random.default_rng(0).random((36, 36, 5), dtype=np.float32)
+    mask = hole((36, 36), (10, 18, 10, 20))
     result = method.inpaint(image, mask, rng=0)
-    assert result.shape == (*shape[:2], shape[2] if len(shape) == 3 else 1)
-    assert np.array_equal(result[~mask], image.reshape(result.shape)[~mask])
+    assert result.shape == image.shape and np.array_equal(result[~mask], image[~mask])
 
 
-@every_method
 @pytest.mark.parametrize(
     ("mask", "told"),
     [
-        (hole((56, 61), (3, 56, 0, 61)), r"mask: leaves \d+ patches .* patch_size"),
         (hole((56, 61), (0, 0, 0, 0)), "mask: selects no pixel"),
         (~hole((56, 61), (0, 0, 0, 0)), "mask: selects every"),
         (hole((61, 56), (3, 9, 3, 9)), "mask: is 56x61"),
     ],
 )
-def test_bad_masks_are_refused(method, picture, mask, told):
+def test_bad_masks_are_refused(picture, mask, told):
     with pytest.raises(TextoError, match=told):
-        method.inpaint(picture, mask, rng=0)
+        as_holed(picture, mask)
 
 
 @every_method
-def test_sources_too_few_are_refused(method, picture):
-    mask = hole((56, 61), (10, 20, 10, 20))
+def test_too_few_patches_to_copy_are_refused(method, picture):
+    most, sources = hole((56, 61), (3, 56, 0, 61)), hole((56, 61), (30, 35, 30, 35))
+    with pytest.raises(TextoError, match=r"mask: leaves \d+ patches .* patch_size"):
+        method.inpaint(picture, most, rng=0)
     with pytest.raises(TextoError, match=r"mask: leaves \d+ patches"):
-        method.inpaint(picture, mask, sources=hole((56, 61), (30, 35, 30, 35)), rng=0)
+        method.inpaint(picture, hole((56, 61), (10, 20, 10, 20)), sources=sources, rng=0)
 
 
 def test_levels_without_sources_are_left_out(picture):
