@@ -18,6 +18,7 @@ _PUBLIC = {
     "save": "texto.io.model_files",
     "tile": "texto.editing.tiling",
     "recolor": "texto.editing.recoloring",
+    "mix": "texto.editing.mixing",
     "History": "texto.core.history",
     "stack": "texto.editing.maps",
     "stack_of": "texto.editing.maps",
@@ -27,8 +28,19 @@ _PUBLIC = {
 
 
 def method(name, **settings):
-    """The method registered as `name`, with `settings` in place of its defaults."""
-    return import_module("texto.core.registry").method_class(name)(**settings)
+    """The method registered as `name`, with `settings` in place of its defaults.
+
+    Raises TextoError for a name or a setting that is not known, and for a value out of range.
+    """
+    cls, core = (
+        import_module("texto.core.registry").method_class(name),
+        import_module("texto.core.settings"),
+    )
+    known = core.settings_of(cls)
+    for key in settings:
+        if key not in known:
+            raise core.no_setting(f"setting {key!r}", key, known)
+    return cls(**settings)
 
 
 def __getattr__(name):

@@ -2,6 +2,7 @@
 
 from typing import Literal, get_args
 
+DEFAULT_METHOD = "ot-flow"
 MAX_SEED = 2**32 - 1
 Alpha = Literal["refuse", "ignore", "white", "keep"]
 ALPHAS: tuple[Alpha, ...] = get_args(Alpha)  # what is done with transparent pixels

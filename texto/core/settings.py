@@ -12,10 +12,12 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from types import NoneType
 from typing import Any, Final, Literal, TypeVar, cast, get_args, get_type_hints
+
+import numpy as np
 
 from .contract import HasPresets
 from .errors import TextoError
@@ -105,7 +107,8 @@ class Setting:
         return self.check(value)
 
     def check(self, value: Any) -> Any:
-        """`value` itself; TextoError if it is not allowed."""
+        """`value` itself, a number of numpy as one of Python; TextoError if it is not allowed."""
+        value = value.item() if isinstance(value, np.generic) else value
         if not self.accepts(value):
             raise TextoError(
                 self.name, f"must be {self.range}, got {value!r}", f"the default is {self.default}"
@@ -194,9 +197,15 @@ def _declared(cls: type) -> Mapping[str, Setting]:
 
 
 def check_settings(method: Any) -> None:
-    """Raise TextoError for the first setting of `method` that is out of range."""
+    """Raise TextoError for the first setting of `method` that is out of range.
+
+    Numbers of numpy become those of Python: the method is a frozen dataclass and still new.
+    """
     for name, known in settings_of(method).items():
-        known.check(getattr(method, name))
+        given = getattr(method, name)
+        value = known.check(given)
+        if value is not given:
+            object.__setattr__(method, name, value)
 
 
 def fill(method: Any, values: Mapping[str, Any]) -> None:
@@ -219,6 +228,12 @@ def replaced(thing: T, **changes: Any) -> T:
     return cast(T, dataclasses.replace(cast(Any, thing), **changes))
 
 
+def no_setting(what: str, name: str, known: Iterable[str]) -> TextoError:
+    """The error for `name`, called `what`, which is none of the `known` settings."""
+    near = difflib.get_close_matches(name, known := list(known), n=3) or known
+    return TextoError(what, "is no setting of this method", f"did you mean {', '.join(near)}?")
+
+
 def parse_settings(method: type, pairs: list[str]) -> dict[str, Any]:
     """Values for `key=value` texts, in the types of `method`'s fields."""
     known = settings_of(method)
@@ -229,10 +244,7 @@ def parse_settings(method: type, pairs: list[str]) -> dict[str, Any]:
         if not equals:
             raise TextoError(f"--set {pair!r}", "has no '='", "write it as key=value")
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=3) or list(known)
-            raise TextoError(
-                f"--set {key!r}", "is no setting of this method", f"did you mean {', '.join(near)}?"
-            )
+            raise no_setting(f"--set {key!r}", key, known)
         if key in values:
             raise TextoError(f"--set {key}", "is given twice", "give it once")
         values[key] = known[key].parse(text)

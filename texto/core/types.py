@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -33,9 +34,12 @@ def silent(step: Step) -> None:
 
 def generator(rng: Rng) -> np.random.Generator:
     """A `numpy.random.Generator` from an int seed, a generator (returned as it is) or None."""
-    if isinstance(rng, np.random.Generator):
-        return rng
-    if rng is not None and not 0 <= rng <= MAX_SEED:
+    if rng is None or isinstance(rng, np.random.Generator):
+        return np.random.default_rng(rng)
+    if isinstance(rng, bool) or not isinstance(rng, (int, np.integer)):
+        remedy = "give a whole number or a numpy.random.Generator"
+        raise TextoError("seed", f"is {rng!r}", remedy)
+    if not 0 <= rng <= MAX_SEED:
         raise TextoError("seed", f"must be from 0 to {MAX_SEED}, got {rng}", "choose another seed")
     return np.random.default_rng(rng)
 
@@ -43,10 +47,11 @@ def generator(rng: Rng) -> np.random.Generator:
 def as_image(image: np.ndarray, what: str = "exemplar", *, smallest: int = 1) -> np.ndarray:
     """`image` as a contiguous (H, W, C) float32 array in [0, 1]; (H, W) becomes (H, W, 1).
 
-    Raises TextoError for other shapes, values that are not finite or not in [0, 1], and sides
-    shorter than `smallest` pixels.
+    A PIL image and a torch tensor (C, H, W), which may have a batch of one, are taken too, of
+    whole numbers as they are in files. Raises TextoError for other shapes, values that are not
+    finite or not in [0, 1], and sides shorter than `smallest` pixels.
     """
-    pixels = np.asarray(image)
+    pixels = _as_array(image, what)
     if pixels.ndim == 2:
         pixels = pixels[:, :, None]
     if pixels.ndim != 3 or pixels.shape[2] < 1:
@@ -67,7 +72,30 @@ def as_image(image: np.ndarray, what: str = "exemplar", *, smallest: int = 1) ->
 
 def as_shape(shape: tuple[int, int]) -> tuple[int, int]:
     """`shape` as (height, width) in whole pixels; TextoError unless both are at least 1."""
-    height, width = (int(side) for side in shape)
-    if min(height, width) < 1 or (height, width) != tuple(shape):
-        raise TextoError("size", f"is {shape}", "give two whole numbers of at least 1 pixel")
+    try:
+        height, width = (int(side) for side in shape)
+        right = min(height, width) >= 1 and (height, width) == tuple(shape)
+    except (TypeError, ValueError, OverflowError):
+        right = False
+    if not right:
+        remedy = "give (height, width), two whole numbers of at least 1 pixel"
+        raise TextoError("size", f"is {shape!r}", remedy)
     return height, width
+
+
+def _as_array(image: Any, what: str) -> np.ndarray:
+    """`image` as an array; of PIL and torch, which are not imported, in [0, 1] and (H, W, C)."""
+    origin = type(image).__module__.partition(".")[0]
+    if origin not in ("PIL", "torch"):
+        return np.asarray(image)
+    if origin == "torch":
+        values = image.detach().cpu().numpy()
+        values = values[0] if values.ndim == 4 and len(values) == 1 else values
+        values = np.moveaxis(values, 0, -1) if values.ndim == 3 else values
+    else:
+        values = np.asarray(image.convert("RGB") if image.mode in ("P", "CMYK", "YCbCr") else image)
+        if image.mode in ("LA", "PA", "RGBA", "La", "RGBa"):
+            raise TextoError(what, "has an alpha channel", 'convert it with .convert("RGB")')
+    if values.dtype.kind == "u":
+        return values.astype(np.float32) / np.iinfo(values.dtype).max
+    return values

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from ...core.choices import ALPHAS, KINDS, MAX_SEED
+from ...core.choices import ALPHAS, DEFAULT_METHOD, KINDS, MAX_SEED
 from ..values import Integer, Size, device
 
-DEFAULT_METHOD = "ot-flow"
 AXES = ("x", "y", "xy")
 
 
