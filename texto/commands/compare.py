@@ -49,7 +49,9 @@ def _prepared(options: Options) -> running.Comparison:
         entries = asked.by_names(asked.ALL if options.methods is None else options.methods, entries)
     entries = asked.with_settings(entries, options.settings)
     seeds, wanted = _seeds(options, given), _wanted(options, given)
-    opened = open_exemplars(paths, alpha=options.alpha, max_pixels=options.max_pixels)
+    opened = open_exemplars(
+        paths, maps=options.maps, alpha=options.alpha, max_pixels=options.max_pixels
+    )
     for each in opened:
         exemplar = described(each, wanted)
         outputs.check_memory(exemplar.result_shape, each.pixels.shape[2])

@@ -16,7 +16,8 @@ from .results import EXEMPLARS, Exemplar
 if TYPE_CHECKING:
     import numpy as np
 
-    from ..io.images import Alpha
+    from ..core.choices import Alpha
+    from ..editing.maps import Stack
 
 # Of results: (height, width), a multiple of the exemplar's, or each exemplar's own.
 Wanted = tuple[int, int] | float | None
@@ -24,27 +25,54 @@ Wanted = tuple[int, int] | float | None
 
 @dataclass(frozen=True, eq=False)
 class Opened:
-    """An exemplar with its `pixels` (H, W, C) float32 in [0, 1]."""
+    """An exemplar with its `pixels` (H, W, C) float32 in [0, 1], those of all maps of `stack`."""
 
     name: str
     path: str
     pixels: np.ndarray
     alpha: Alpha = "refuse"
+    stack: Stack | None = None
+
+    @property
+    def shown(self) -> np.ndarray:
+        """(H, W, C') : the first map, by which results are scored and which pictures show."""
+        return self.pixels if self.stack is None else self.stack.first(self.pixels)
 
 
 def open_exemplars(
-    paths: Sequence[str | os.PathLike], *, alpha: Alpha | None = None, max_pixels: int | None = None
+    paths: Sequence[str | os.PathLike],
+    *,
+    maps: Sequence[Sequence[str | os.PathLike]] = (),
+    alpha: Alpha | None = None,
+    max_pixels: int | None = None,
 ) -> list[Opened]:
-    """The pictures at `paths` under distinct names made of their stems."""
+    """The pictures at `paths` under distinct names made of their stems.
+
+    `maps` : for each kind of map its files, one for each picture.
+    """
+    from ..editing.maps import stack
     from ..io.images import MAX_PIXELS, open_image
 
     alpha = alpha or "refuse"
     limit = MAX_PIXELS if max_pixels is None else max_pixels
+    for each in maps:
+        if len(each) != len(paths):
+            why = f"names {len(each)} maps for {len(paths)} exemplars"
+            raise TextoError("--with", why, "give one for each, and --with again for the next kind")
     found: list[Opened] = []
-    for path in paths:
-        pixels = open_image(path, alpha=alpha, max_pixels=limit).pixels
+    for number, path in enumerate(paths):
+        files = [path, *(each[number] for each in maps)]
+        pictures = [open_image(file, alpha=alpha, max_pixels=limit) for file in files]
         name = _free(store.file_name(Path(path).stem), [each.name for each in found])
-        found.append(Opened(name, os.fspath(path), pixels, alpha))
+        pixels, layout = pictures[0].pixels, None
+        if maps:
+            pixels, layout = stack(
+                [picture.pixels for picture in pictures],
+                names=[Path(file).name for file in files],
+                bits=[picture.bits for picture in pictures],
+                kinds=[picture.meaning.kind for picture in pictures],
+            )
+        found.append(Opened(name, os.fspath(path), pixels, alpha, layout))
     return found
 
 
@@ -67,8 +95,8 @@ def distinct(opened: Sequence[Opened]) -> Sequence[Opened]:
         if key in seen:
             why = "is given twice" if seen[key] == each.path else f"is the same as {seen[key]!r}"
             raise TextoError(f"exemplar {each.path!r}", why, "give each once")
-        if each.pixels.shape[2] not in (1, 3):
-            channels = f"has {each.pixels.shape[2]} channels"
+        if each.shown.shape[2] not in (1, 3):
+            channels = f"has {each.shown.shape[2]} channels"
             raise TextoError(f"exemplar {each.path!r}", channels, "give 1 or 3")
         seen[key] = each.path
     if not opened:
