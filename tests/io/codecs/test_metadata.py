@@ -228,3 +228,19 @@ def test_chromaticities_that_png_cannot_hold():
 def test_text_given_by_the_program_is_refused_where_it_is_wrong():
     with pytest.raises(TextoError, match="keyword"):
         write(".png", Metadata(text={" a": "b"}))
+
+
+def test_exif_tables_of_a_tiff_become_a_block():
+    buffer, given = io.BytesIO(), Image.Exif()
+    given[0x010F] = "a maker of cameras"
+    given.get_ifd(0x8769).update({0x9003: "2026:01:02 03:04:05", 0x927C: b"notes of the maker"})
+    given.get_ifd(0x8825)[1] = "N"
+    given.load(given.tobytes())  # Pillow writes only the tables of a block
+    Image.fromarray(quantised(RGB, 8)).save(buffer, "TIFF", exif=given)
+    found = read(buffer.getvalue()).metadata
+    again = Image.Exif()
+    again.load(b"Exif\0\0" + found.exif)
+    assert again[0x010F] == "a maker of cameras"
+    assert dict(again.get_ifd(0x8769)) == {0x9003: "2026:01:02 03:04:05"}
+    assert again.get_ifd(0x8825)[1] == "N"
+    assert read(write(".png", found)).metadata.exif == found.exif
