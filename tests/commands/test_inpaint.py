@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 
 import texto as package
 from texto.cli import main
@@ -191,8 +192,101 @@ def test_filled_share_is_told(folder, done, share, told):
     values[:share] = 255
     save("part.png", values.reshape(40, 48))
     arguments = ("inpaint", "wall.png", "--mask", "part.png", *QUICK, "--force")
-    assert done(*arguments).err == f"texto: {told} of the picture to fill\n"
+    assert done(*arguments).err.endswith(f"texto: {told} of the picture to fill\n")
     assert done(*arguments, "-q").err == ""
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+def test_more_than_half_to_fill_is_noted(folder, done, inverted):
+    save("most.png", np.where(inverted != HOLES, 0, 255).astype(np.uint8))
+    arguments = ["--mask", "most.png", *(["--invert-mask"] if inverted else [])]
+    note, _ = done("inpaint", "wall.png", *arguments, *QUICK).err.splitlines()
+    remedy = "leave --invert-mask out" if inverted else "give --invert-mask"
+    assert "selects 87.8 % of the picture" in note and note.endswith(remedy)
+
+
+WHITE, BLACK, RED = (255, 255, 255), (0, 0, 0), (210, 10, 20)
+
+
+def brush(colour, opacity):
+    """Strokes of one colour on a transparent ground, whose own colour is another."""
+    hidden = np.where((opacity > 0)[:, :, None], colour, (9, 99, 199))
+    return np.dstack([hidden, opacity]).astype(np.uint8)
+
+
+@pytest.mark.parametrize("colour", [WHITE, BLACK, RED])
+def test_a_brush_on_a_transparent_ground_is_its_opacity(filled, colour):
+    expected = filled("--mask", "mask.png")
+    save("brush.png", brush(colour, soft(HOLES, 127, 128, np.uint8)))
+    assert np.array_equal(filled("--mask", "brush.png"), expected)
+    save("rest.png", brush(colour, 255 - 255 * HOLES))
+    assert np.array_equal(filled("--mask", "rest.png", "--invert-mask"), expected)
+
+
+def test_a_transparent_mask_of_several_colours_is_refused(refused, filled, bricks):
+    save("erased.png", np.dstack([bricks(), 255 * HOLES]).astype(np.uint8))
+    line = refused("inpaint", "wall.png", "--mask", "erased.png", *QUICK)
+    assert "has several colours" in line and "--mask alpha" in line
+    assert filled("--mask", "erased.png", "--alpha", "white") is not None
+
+
+def test_the_transparent_part_of_the_picture_is_filled(folder, done, mask, pixels, bricks):
+    opacity = soft(~HOLES, 127, 128, np.uint8)
+    for number, hidden in enumerate([(0, 0, 0), WHITE]):
+        colours = np.where(HOLES[:, :, None], hidden, bricks())
+        save(f"clear{number}.png", np.dstack([colours, opacity]).astype(np.uint8))
+    made = [
+        done("inpaint", f"clear{k}.png", "--mask", "alpha", *QUICK, "-o", f"{k}.png").paths[0]
+        for k in (0, 1)
+    ]
+    done("inpaint", "wall.png", "--mask", mask, *QUICK, "-o", "expected.png")
+    assert np.array_equal(pixels(made[0]), pixels("expected.png"))
+    assert np.array_equal(pixels(made[1]), pixels("expected.png"))
+    assert record_of(made[0])["mask"] == "alpha"
+    assert record_of(made[0])["mask_hash"] == record_of("expected.png")["mask_hash"]
+
+
+def test_mask_alpha_is_refused_where_it_says_nothing(refused, bricks, done):
+    assert "opaque everywhere" in refused("inpaint", "wall.png", "--mask", "alpha", *QUICK)
+    save("clear.png", np.dstack([bricks(), 255 * ~HOLES]).astype(np.uint8))
+    for more in (["--invert-mask"], ["--alpha", "white"]):
+        line = refused("inpaint", "clear.png", "--mask", "alpha", *QUICK, *more)
+        assert f"{more[0]}: says nothing beside --mask alpha" in line
+    Image.fromarray(HOLES.astype(np.uint8) * 255).save("alpha", format="png")
+    done("inpaint", "wall.png", "--mask", "./alpha", *QUICK)
+
+
+def test_grown_and_feathered_holes(filled, pixels):
+    near = ndimage.distance_transform_edt(~HOLES)
+    before = open_image("wall.png").pixels
+    grown = filled("--mask", "mask.png", "--grow", "3")
+    assert np.array_equal((grown != before).any(axis=2) | (near > 3), np.ones_like(HOLES))
+    assert np.array_equal(grown[near > 3], before[near > 3])
+    soft = filled("--mask", "mask.png", "--grow", "3", "--feather", "2")
+    assert np.array_equal(soft[near > 5 + 1e-9], before[near > 5 + 1e-9])
+    fields = record_of("filled.png")
+    assert (fields["grow"], fields["feather"]) == (3, 2)
+    smaller = filled("--mask", "mask.png", "--grow", "-2")
+    assert np.array_equal(
+        (smaller == before).all(axis=2), ndimage.distance_transform_edt(HOLES) <= 2
+    )
+
+
+def test_a_picture_that_repeats_is_seen_across_its_edges(folder, done, bricks, pixels):
+    """F2 of the cases: the wrap line is no rougher than the picture."""
+    wall = ndimage.gaussian_filter(bricks().astype(float), (2, 2, 0), mode="wrap")
+    edge = np.zeros((40, 48), bool)
+    edge[:, :6] = edge[:, -6:] = True
+    save("seamless.png", wall.astype(np.uint8))
+    save("edge.png", edge.astype(np.uint8) * 255)
+    rough = {}
+    for name, more in {"no": (), "x": ("--tileable", "x"), "set": ("--set", "tileable=x")}.items():
+        path = done("inpaint", "seamless.png", "--mask", "edge.png", *QUICK, *more).paths[0]
+        steps = np.abs(np.diff(pixels(path).astype(float), axis=1, append=0)).mean(axis=(0, 2))
+        made = pixels(path).astype(float)
+        rough[name] = np.abs(made[:, 0] - made[:, -1]).mean() / steps[:-1].mean()
+        Path(path).unlink()
+    assert rough["no"] > 2 and rough["x"] < 1.6 and rough["set"] == rough["x"]
 
 
 # -- names, seeds, records --------------------------------------------------------------------

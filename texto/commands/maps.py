@@ -13,7 +13,7 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
-from ..core.choices import KINDS, Kind
+from ..core.choices import KINDS, Alpha, Kind
 from ..core.errors import TextoError
 from ..editing.maps import Stack, is_binary
 from ..io import model_files, records
@@ -63,11 +63,12 @@ def opened(
     *,
     others: Sequence[str] | None = None,
     own: bool = False,
+    alpha: Alpha | None = None,
 ) -> PictureSet:
     """The picture `first` and the maps that `--with` names, or those of the picture to repeat.
 
     `others` : the maps, where `--with` names those of several pictures. `own` : colours stay as
-    the files have them. TextoError where they do not go together.
+    the files have them. `alpha` : in place of `--alpha`. TextoError where they do not go together.
     """
     paths = [Path(first), *map(Path, options.maps if others is None else others)]
     if len(paths) == 1 and repeated is not None and repeated.layout is not None:
@@ -76,10 +77,19 @@ def opened(
     weights = _weights_of(options, len(paths), repeated)
     kinds = _kinds_of(options, len(paths), repeated)
     reading = dataclasses.replace(Reading.of(options, repeated), own=own)
+    if alpha is not None:
+        reading = dataclasses.replace(reading, alpha=alpha)
     pictures = [reading.open(path, kind) for path, kind in zip(paths, kinds, strict=True)]
     pictures = [_as_labels(k, picture, kinds[k]) for k, picture in enumerate(pictures)]
     for path, picture in zip(paths, pictures, strict=True):
         check_size((str(paths[0]), pictures[0].pixels), (str(path), picture.pixels))
+    return set_of(paths, pictures, weights)
+
+
+def set_of(
+    paths: Sequence[Path], pictures: Sequence[Picture], weights: Sequence[float]
+) -> PictureSet:
+    """The `pictures` of one size, read from `paths`, as one."""
     maps = [
         Map(
             name=path.name,

@@ -71,7 +71,9 @@ class Record:
     the notes of `texto.io.maps.Layout` with the bits written; the file holds number `map` of
     them, from 1. Of a mixture `map` is the file with the weights over the picture, `weights` are
     those of one picture, and a row of pictures has its number of `steps`. `network_weights` : a
-    file, or "random"; the layers that have random ones are in `random_layers`.
+    file, or "random"; the layers that have random ones are in `random_layers`. `ignore` : a mask of
+    pixels left out, or "alpha". `extend` : new pixels at the top, right, bottom and left.
+    `tileable` : where the method has no such setting.
     """
 
     command: str = SYNTH
@@ -108,6 +110,12 @@ class Record:
     mask_inverted: bool | None = None
     source_mask: File | None = None
     source_mask_hash: Sha256 | None = None
+    ignore: File | None = None
+    ignore_hash: Sha256 | None = None
+    grow: int | None = None
+    feather: int | None = None
+    extend: tuple[int, int, int, int] | None = None
+    tileable: str | None = None
     axis: str | None = None
     width: int | None = None
     preview: str | None = None

@@ -88,15 +88,12 @@ def seed_option(parser):
     )
 
 
-def tileable_option(parser):
+def tileable_option(
+    parser, help="let the texture repeat without a seam along these axes (alone: xy)"
+):
     """--tileable."""
     parser.add_argument(
-        "--tileable",
-        nargs="?",
-        const="xy",
-        choices=AXES,
-        metavar="x|y|xy",
-        help="let the texture repeat without a seam along these axes (alone: xy)",
+        "--tileable", nargs="?", const="xy", choices=AXES, metavar="x|y|xy", help=help
     )
 
 

@@ -17,6 +17,7 @@ from ...patches.noise import field_like
 from ...patches.pyramid import fitting_sizes, pyramid
 from ...steps.finish import finish
 from ...steps.guiding.guidance import WEIGHT
+from ...steps.inpainting.wrapping import seeing_across
 from . import guiding as guided
 from . import mixing as mixed
 from .inpainting import fill_holes
@@ -94,6 +95,7 @@ class TextoGMM(TextoGMMSettings):
         """Texture whose mix follows `weight_map`, see `texto.methods.textogmm.mixing.mix_along`."""
         return mixed.mix_along(self, models, weight_map, shape, rng=rng, progress=progress)
 
+    @seeing_across
     def inpaint(
         self,
         image: np.ndarray,
@@ -106,8 +108,8 @@ class TextoGMM(TextoGMMSettings):
         """`image` (H, W, C) with new pixels where `mask` (H, W) is True, see `Inpaints`.
 
         Raises TextoError where too few patches of `patch_size` touch no hole. The search sees
-        all known patches and averages are robust: `search_share`, `recomposition` and `tileable`
-        are for syntheses. A 64 x 64 hole in 256 x 256 takes about 2 s on two cores.
+        all known patches and averages are robust: `search_share` and `recomposition` are
+        for syntheses. A 64 x 64 hole in 256 x 256 takes about 2 s on two cores.
         """
         return fill_holes(self, image, mask, sources=sources, rng=rng, progress=progress)
 

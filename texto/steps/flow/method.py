@@ -13,6 +13,7 @@ from ...core.state import kept_exemplar, only, take
 from ...core.threads import single_blas
 from ...core.types import Progress, Rng, as_image, as_shape, generator, silent
 from ..guiding.guidance import WEIGHT
+from ..inpainting.wrapping import seeing_across
 from . import guiding as guided
 from . import mixing as mixed
 from .bank import Bank, bank, principal_axes
@@ -83,6 +84,7 @@ class FlowMethod(FlowSettings):
         """Texture whose mix follows `weight_map`, see `texto.steps.flow.mixing.mix_along`."""
         return mixed.mix_along(self, models, weight_map, shape, rng=rng, progress=progress)
 
+    @seeing_across
     def inpaint(
         self,
         image: np.ndarray,
@@ -95,7 +97,7 @@ class FlowMethod(FlowSettings):
         """`image` (H, W, C) with new pixels where `mask` (H, W) is True, see `Inpaints`.
 
         Known pixels run along their own flow, so patches across the rim see where they end.
-        Raises TextoError where too few patches touch no hole; `tileable` is for syntheses.
+        Raises TextoError where too few patches touch no hole.
         """
         return fill_holes(self, image, mask, sources=sources, rng=rng, progress=progress)
 
