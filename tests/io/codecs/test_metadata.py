@@ -160,6 +160,13 @@ def test_what_is_too_long_for_jpeg_is_not_held():
     assert read(write(".png", long)).metadata == long
 
 
+def test_comments_in_any_encoding():
+    for comment, text in ((b"caf\xe9\0", "caf\xe9"), ("日本".encode(), "日本"), (b"", None)):
+        buffer = io.BytesIO()
+        Image.fromarray(quantised(RGB, 8)).save(buffer, "JPEG", comment=comment)
+        assert read(buffer.getvalue()).metadata.text.get("Comment") == text
+
+
 @pytest.mark.parametrize("dpi", [1, 72, 96, 150, 299, 300, 1200, 12345])
 def test_whole_resolutions_come_back(dpi):
     for suffix, form in FORMATS.items():
