@@ -15,7 +15,7 @@ from texto.patches.extraction import grid
 from texto.steps.flow.bank import bank
 from texto.steps.flow.flow import Flow
 from texto.steps.flow.lots import drawn
-from texto.steps.flow.matching import CoherentSearch, Matches, seeds
+from texto.steps.flow.matching import CoherentSearch, FullSearch, Matches, seeds
 from texto.steps.flow.mixing import Mixture
 from texto.steps.flow.octave import Octave
 from texto.steps.mixing.zones import even
@@ -214,6 +214,37 @@ def test_seeds_are_patches_that_may_be_used():
     found = search(points, 0.5, None, np.random.default_rng(0))
     assert (found.costs[..., 0] < NEVER).all()
     assert opened[found.corners[..., 0], found.corners[..., 1]].all()
+
+
+def places(spots):
+    """(R, S, 2): the corners of a grid's patches."""
+    return np.stack(np.meshgrid(spots.rows, spots.columns, indexing="ij"), axis=2)
+
+
+@pytest.mark.parametrize("shift", [(2, -3), (0, 1)])
+def test_seeds_go_on_as_far_as_the_coarser_matches_lead(shift):
+    own = bank(noise(40, 40), 8, None)
+    coarse_spots, spots = grid((20, 20), 8, 3), grid((40, 40), 8, 4)
+    corners = (places(coarse_spots) + np.array(shift))[:, :, None].astype(np.int32)
+    coarse = Matches(corners, np.zeros(corners.shape[:3], np.float32))
+    wanted = np.clip(places(spots) + 2 * np.array(shift), 0, 32)
+    assert (seeds(coarse, coarse_spots, spots, own) == wanted[:, :, None]).all()
+
+
+def test_a_penalty_leads_a_full_search_away_from_going_on():
+    picture, spots = noise(30, 30), grid((24, 24), 8, 4)
+    own = bank(picture, 8, None)
+    going_on = (places(spots) + np.array([2, 3]))[:, :, None].astype(np.int32)
+    canvas = picture[2:26, 3:27] + 0.3 * noise(24, 24, seed=1)
+    points, before = own.coordinates(canvas, spots), Matches(going_on, np.float32(going_on[..., 0]))
+
+    def found(penalty):
+        octave = Octave(0.5, 2, 4, n_matches=1, full=True, penalty=penalty)
+        search = FullSearch(own, spots, octave)
+        return search(points, 1.0, before, np.random.default_rng(0)).corners
+
+    assert np.array_equal(found(0.0), going_on)
+    assert (found(100.0) != going_on).any(axis=3).all()
 
 
 @both
