@@ -14,6 +14,7 @@ from texto.patches.coherent import NEVER
 from texto.patches.extraction import grid
 from texto.steps.flow.bank import bank
 from texto.steps.flow.flow import Flow
+from texto.steps.flow.inpainting import _correction
 from texto.steps.flow.lots import drawn
 from texto.steps.flow.matching import CoherentSearch, FullSearch, Matches, seeds
 from texto.steps.flow.mixing import Mixture
@@ -259,3 +260,11 @@ def test_what_does_not_fit_is_refused_by_name(method, exemplar):
     whole[:4, :18] = False
     with pytest.raises(TextoError, match="mask: leaves too few patches of 4 x 4"):
         method.inpaint(exemplar, whole, rng=0)
+
+
+def test_what_the_rim_misses_fades_into_a_hole_without_a_step():
+    holes = np.zeros((40, 40), bool)
+    holes[10:30, 10:30] = True
+    line = _correction(np.ones((40, 40, 1), np.float32), holes)[20, 9:19, 0]
+    assert line[0] == pytest.approx(1) and (np.diff(line) < 0).all()
+    assert np.abs(np.diff(line)).max() < 0.2

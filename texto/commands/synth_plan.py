@@ -91,7 +91,8 @@ def record_of(
 
 def _sources_path(files: Sequence[Path | None], origin: Source) -> Path:
     """Where the sources of the picture `files` go; TextoError where there are none to show."""
-    require(origin.method, ShowsSources, "does not say which pixel of the exemplar is where")
+    lack = "does not say which pixel of the exemplar is where"
+    require(origin.method, ShowsSources, lack).check_sources(origin.model)
     if len(origin.stack.maps) > 1:
         raise TextoError("--show-sources", "is for one picture, not for maps", "leave out --with")
     if files[0] is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
@@ -74,6 +74,15 @@ class OTFlow(FlowMethod):
     def __post_init__(self):
         check_settings(self)
 
+    def check_sources(self, model: Model | None) -> None:
+        """See `ShowsSources`; mixes, and `sharpness` 0, leave no one source to a pixel."""
+        if not self.sharpness or not (model is None or isinstance(model, FlowModel)):
+            raise TextoError(
+                "sources",
+                "are those of a picture made from one exemplar with sharpness above 0",
+                "give such a model, or leave them out",
+            )
+
     def synthesize_with_sources(
         self,
         model: Model,
@@ -82,16 +91,9 @@ class OTFlow(FlowMethod):
         rng: Rng = None,
         progress: Progress = silent,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """See `ShowsSources`; mixes, and `sharpness` 0, leave no one source to a pixel."""
-        if isinstance(model, FlowModel) and self.sharpness:
-            picture, sources = model.flowed(shape, rng, progress)
-            if sources is not None:
-                return picture, sources
-        raise TextoError(
-            "sources",
-            "are those of a picture made from one exemplar with sharpness above 0",
-            "give such a model, or leave them out",
-        )
+        """See `ShowsSources`."""
+        self.check_sources(model)
+        return cast(Any, model).flowed(shape, rng, progress)
 
     @property
     def dimensions(self) -> int:

@@ -96,7 +96,7 @@ class FlowMethod(FlowSettings):
     ) -> np.ndarray:
         """`image` (H, W, C) with new pixels where `mask` (H, W) is True, see `Inpaints`.
 
-        Known pixels run along their own flow, so patches across the rim see where they end.
+        Known pixels bear no noise at any time, so patches across the rim see where they end.
         Raises TextoError where too few patches touch no hole.
         """
         return fill_holes(self, image, mask, sources=sources, rng=rng, progress=progress)
