@@ -85,7 +85,10 @@ class TextoGMMSettings(Method):
         choices=("barycentric", "random", "identity"),
     )
     recomposition: str = setting(
-        "mean", "how overlapping patches are averaged", choices=WEIGHTINGS, stage="synthesis"
+        "gaussian",
+        "how overlapping patches are averaged; mean: the published form",
+        choices=WEIGHTINGS,
+        stage="synthesis",
     )
     finish: str = finish_setting("sliced")
     tileable: str = tileable_setting()
