@@ -126,6 +126,21 @@ def test_a_gaussian_window_listens_to_the_middle_of_a_patch():
     assert found[3] == pytest.approx(1 - found[4], abs=1e-6)
 
 
+def test_a_window_that_falls_off_leaves_no_lines_along_the_grid():
+    """Patches of one colour each: flat windows change at their rims only, every second pixel."""
+    picture = np.repeat(np.linspace(0, 1, 200, dtype=np.float32), 8)[None, :, None].repeat(8, 0)
+    spots = grid((64, 64), 8, 2, (True, True))
+    corners = np.zeros((len(spots), 2), int)
+    corners[:, 1] = 8 * np.random.default_rng(0).integers(0, 200, len(spots))
+    steps = {}
+    for weighting in ("mean", "gaussian"):
+        found = recompose(picture, corners, spots, weighting=weighting)[:, :, 0]
+        change = np.abs(found - np.roll(found, 1, axis=1))
+        steps[weighting] = change[:, 0::2].mean(), change[:, 1::2].mean()
+    assert steps["mean"][0] > 0.03 and steps["mean"][1] < 1e-6
+    assert steps["gaussian"][0] == pytest.approx(steps["gaussian"][1], rel=0.2)
+
+
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
 @pytest.mark.parametrize(("shape", "periodic", "stride"), SHAPES)
 def test_bands_of_any_size_give_the_same_picture(weighting, shape, periodic, stride, monkeypatch):

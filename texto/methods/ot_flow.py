@@ -32,7 +32,8 @@ class OTFlow(FlowMethod):
     potentials at the two coarsest octaves make every exemplar patch be used equally, in each
     part of the picture; channels of structure keep lines that shrinking hides; at finer
     octaves candidates come from neighbours' and coarser matches, and last votes are sharp, so
-    the result is made of pieces of the exemplar and not of their means.
+    the result is made of pieces of the exemplar and not of their means. Their tones are brought
+    to its proportions in the end.
     """
 
     summary = (
@@ -71,6 +72,15 @@ class OTFlow(FlowMethod):
         stage="synthesis",
     )
 
+    tone: float = setting(
+        1.0,
+        "how far dark, bright and coloured places come to the exemplar's proportions at the end",
+        low=0,
+        high=1,
+        stage="synthesis",
+        older=0.0,
+    )
+
     def __post_init__(self):
         check_settings(self)
 
@@ -98,6 +108,10 @@ class OTFlow(FlowMethod):
     @property
     def dimensions(self) -> int:
         return self.n_dims
+
+    @property
+    def tone_share(self) -> float:
+        return self.tone
 
     @property
     def structure_weight(self) -> float:

@@ -32,8 +32,9 @@ def recompose(
     is the w x w block of `source` at `corners[p]`, (n, 2) of (row, column). The window k is
     flat for "mean" and a Gaussian fall-off for "gaussian"; "robust" weighs each patch's pixel
     by its colour distance to the plain mean, |v - V|^(r - 2) (Kwatra 2005's IRLS step, per
-    pixel), so that outliers do not blur an edge. `importance` (n,), > 0, weighs whole patches on
-    top of that.
+    pixel), so that outliers do not blur an edge. A flat window ends in a step: where patches
+    disagree it leaves lines along their grid, of which a finishing pass makes a screen.
+    `importance` (n,), > 0, weighs whole patches on top of that.
     Cost: n w w C additions, no patch is ever materialised.
     """
     window = _window(grid.patch_size, weighting)

@@ -35,9 +35,10 @@ class TextoGMM(TextoGMMSettings):
     corrects the synthesis, whose patches are then replaced by their nearest neighbours in the
     exemplar and averaged; the same correspondence on the next finer grid carries it up.
     Beyond the published form, sliced-transport steps keep the statistics between passes, the
-    coarse levels are passed several times, the search sees a share of the patches, and a
-    finishing pass takes the blur of averaging away. The published form is
-    `n_iter=1, n_iter_sliced=0, search_share=1, finish="none"`.
+    coarse levels are passed several times, the search sees a share of the patches, averages fall
+    off towards the patches' rims, and a finishing pass takes the blur of averaging away. The
+    published form is
+    `n_iter=1, n_iter_sliced=0, search_share=1, recomposition="mean", finish="none"`.
     """
 
     summary = (

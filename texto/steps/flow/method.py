@@ -20,6 +20,7 @@ from .bank import Bank, bank, principal_axes
 from .flow import Flow
 from .inpainting import fill_holes
 from .settings import FlowSettings, Scale, scale_of
+from .tone import toned
 
 
 @dataclass(frozen=True)
@@ -148,10 +149,13 @@ class FlowModel:
             method.periodic,
             progress=progress,
         )
-        flowed = flow.run(generator(rng))
+        rng = generator(rng)
+        flowed = flow.run(rng)
         part = slice(height), slice(width)
         sources = None if flowed.sources is None else flowed.sources[part]
-        return self._scale.picture(flowed.picture[part]), sources
+        picture = self._scale.picture(flowed.picture[part])
+        share, periodic = method.tone_share, method.periodic
+        return toned(picture, self.exemplar, share, rng=rng, periodic=periodic), sources
 
     def state(self) -> dict[str, np.ndarray]:
         """The exemplar and the axes."""
