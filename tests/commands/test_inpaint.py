@@ -289,6 +289,64 @@ def test_a_picture_that_repeats_is_seen_across_its_edges(folder, done, bricks, p
     assert rough["no"] > 2 and rough["x"] < 1.6 and rough["set"] == rough["x"]
 
 
+# -- beyond the frame -------------------------------------------------------------------------
+
+INNER = (slice(5, 45), slice(3, 51))  # of a canvas extended by 5,6,7,3
+
+
+def test_a_picture_is_extended_beyond_its_frame(folder, done, pixels):
+    outcome = done("inpaint", "wall.png", "--extend", "5,6,7,3", *QUICK)
+    (path,) = outcome.paths
+    made, before = pixels(path), pixels("wall.png")
+    assert made.shape == (52, 57, 3) and np.array_equal(made[INNER], before)
+    new = np.ones((52, 57), bool)
+    new[INNER] = False
+    assert outcome.err == f"texto: {100 * new.mean():.1f} % of the picture to fill\n"
+    assert len(np.unique(made[new], axis=0)) > 300
+    fields = record_of(path)
+    assert fields["extend"] == [5, 6, 7, 3] and fields["size"] == [57, 52]
+    assert "mask" not in fields and "grow" not in fields
+    assert fields["image_hash"] == model_files.exemplar_hash(open_image("wall.png").pixels)
+
+
+def test_extension_mask_and_source_mask_together(filled, mask):
+    save(
+        "some.png", np.where(np.arange(48) > 4, np.uint8(255), np.uint8(0)) * np.ones((40, 1), "u1")
+    )
+    made = filled("--extend", "5,6,7,3", "--mask", mask, "--source-mask", "some.png")
+    new, sources = np.ones((52, 57), bool), np.zeros((52, 57), bool)
+    new[INNER], sources[5:45, 8:51] = HOLES, True
+    image = np.zeros((52, 57, 3), np.float32)
+    image[INNER] = open_image("wall.png").pixels
+    expected = package.Gaussian().inpaint(image, new, sources=sources, rng=1)
+    assert np.abs(made - expected).max() <= 0.5001 / 255
+
+
+def test_maps_are_extended_with_their_picture(folder, done, pixels):
+    labels = (np.arange(48) // 6 % 2 * 7 + 3).astype(np.uint8) * np.ones((40, 1), np.uint8)
+    save("wall_id.png", labels)
+    paths = done(
+        "inpaint",
+        "wall.png",
+        "--with",
+        "wall_id.png",
+        "--extend",
+        "0,8",
+        *QUICK,
+        "-o",
+        "{stem}_o.png",
+    ).paths
+    assert [pixels(path).shape[:2] for path in paths] == [(40, 64), (40, 64)]
+    assert np.array_equal(pixels(paths[1])[:, 8:-8], labels)
+    assert set(np.unique(pixels(paths[1]))) == {3, 10}
+
+
+@pytest.mark.parametrize("wrong", ["0", "", "1,2,3", "-4", "4,x", "1.5", "0,0,0,0", "1,2,3,4,5"])
+def test_wrong_extensions(refused, wrong):
+    line = refused("inpaint", "wall.png", f"--extend={wrong}", *QUICK)
+    assert f"--extend: got {wrong!r}; give pixels" in line and "top, right, bottom, left" in line
+
+
 # -- names, seeds, records --------------------------------------------------------------------
 
 

@@ -13,13 +13,15 @@ import numpy as np
 
 from ..core.errors import TextoError, TextoWarning
 from ..core.kinds import Meaning
-from ..editing.inpainting import renewed_pixels
+from ..editing.inpainting import extended, renewed_pixels
+from ..io import model_files
 from ..io.images import Picture
 from ..patches.masks import as_mask, as_sources
-from . import editing, maps
+from . import editing, maps, outputs
 from .maps import PictureSet
 from .options import Options
 from .reading import Reading, is_model
+from .values import written
 
 ALPHA = "alpha"  # in place of a file: where the picture itself is transparent
 ONE_COLOUR = 2.5 / 255  # how far the colours of a brush may differ, weighted by their opacity
@@ -50,26 +52,57 @@ def opened(options: Options, tileable: str) -> Holes:
     is to be filled, and where nothing is left to copy from.
     """
     given, mask, record = _masked(options)
-    what = _called(options.mask)
     _, renewed = renewed_pixels(mask, options.grow, options.feather, tileable)
-    sources, files = None, [] if options.mask == ALPHA else [options.mask]
+    sources, files = None, [] if options.mask in (None, ALPHA) else [options.mask]
     if options.source_mask is not None:
         what = f"source mask {options.source_mask!r}"
         sources = white(options.source_mask, what, Reading.of(options))
-        as_sources(sources, renewed, what)
-        files.append(options.source_mask)
         record |= {
             "source_mask": Path(options.source_mask).name,
             "source_mask_hash": mask_hash(sources),
         }
+        sources = _fitted(sources, what, given, options)
+        as_sources(sources, renewed, what)
+        files.append(options.source_mask)
     record |= {"grow": options.grow or None, "feather": options.feather or None}
     return Holes(given, mask, renewed, sources, record, files)
 
 
 def _masked(options: Options) -> tuple[PictureSet, np.ndarray, dict[str, Any]]:
+    """The picture, extended, its holes (H, W), and what records say of them."""
+    if options.extend is None:
+        return _inside(options)
+    if options.mask is None:
+        given = editing.opened(options)
+        record: dict[str, Any] = {}
+        mask = np.zeros(given.shape, bool)
+    else:
+        given, mask, record = _inside(options)
+    height, width = (side + sum(options.extend[axis::2]) for axis, side in enumerate(given.shape))
+    outputs.check_memory((height, width), given.pixels.shape[2], "extend it by less")
+    record |= {
+        "extend": options.extend,
+        "image_hash": model_files.exemplar_hash(given.pixels),
+    }
+    return _extended(given, options.extend), extended(mask, options.extend, new=True), record
+
+
+def _extended(given: PictureSet, sides: tuple[int, int, int, int]) -> PictureSet:
+    """`given` on a larger canvas; what is new there has no value that was not."""
+    pictures = [
+        dataclasses.replace(
+            each, pixels=extended(each.pixels, sides), stored=extended(each.stored, sides)
+        )
+        for each in given.pictures
+    ]
+    return dataclasses.replace(given, pictures=pictures, pixels=extended(given.pixels, sides))
+
+
+def _inside(options: Options) -> tuple[PictureSet, np.ndarray, dict[str, Any]]:
     """The picture, the mask (H, W) that `--mask` names, and what records say of it."""
     if options.mask is None:
-        raise TextoError("--mask", "is missing", "name a mask; white is filled, black is kept")
+        remedy = "name a mask, white is filled, black is kept; or give --extend"
+        raise TextoError("--mask", "is missing", remedy)
     if options.mask == ALPHA:
         given, mask = _transparent(options)
     else:
@@ -150,6 +183,19 @@ def white(path: str, what: str, reading: Reading) -> np.ndarray:
         remedy = "paint it in one, or give --alpha white or ignore; to fill what is transparent in "
         raise TextoError(what, why, f"{remedy}the picture itself, --mask {ALPHA}")
     return reading.open(path, "data").pixels.mean(axis=2) > 0.5
+
+
+def _fitted(mask: np.ndarray, what: str, given: PictureSet, options: Options) -> np.ndarray:
+    """The `mask` of the picture before it was extended, of the size that it has now."""
+    if options.extend is None:
+        return mask
+    top, right, bottom, left = options.extend
+    before = given.shape[0] - top - bottom, given.shape[1] - right - left
+    if mask.shape != before:
+        sizes = [written(each) for each in (mask.shape, before)]
+        why = f"is {sizes[0]}, the picture is {sizes[1]}"
+        raise TextoError(what, why, "give a mask of the picture's size")
+    return extended(mask, options.extend, new=False)
 
 
 def mask_hash(mask: np.ndarray) -> str:

@@ -70,6 +70,22 @@ def inpaint(
     return result
 
 
+def extended(
+    image: np.ndarray, sides: tuple[int, int, int, int], *, new: bool | None = None
+) -> np.ndarray:
+    """`image` (H, W, ...) with so many more pixels at its (top, right, bottom, left).
+
+    They are `new`, or as the pixels at its border: to be filled, with a mask extended by True.
+
+    >>> canvas, mask = extended(image, (64, 0, 64, 0)), extended(no_holes, (64, 0, 64, 0), new=True)
+    """
+    top, right, bottom, left = sides
+    widths = [(top, bottom), (left, right), *[(0, 0)] * (image.ndim - 2)]
+    if new is None:
+        return np.pad(image, widths, mode="edge")
+    return np.pad(image, widths, constant_values=new)
+
+
 def checked_method(method: Inpaints | None, tileable: str) -> tuple[Inpaints, str]:
     """The method that fills, its setting `tileable` apart, and along which axes it repeats."""
     method = method_class(DEFAULT)() if method is None else method

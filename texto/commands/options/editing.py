@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..values import Integer
+from ..values import Integer, sides
 from .common import (
     AXES,
     bits_option,
@@ -57,6 +57,14 @@ def _hole_options(parser):
     )
     parser.add_argument(
         "--invert-mask", action="store_true", help="fill black and keep white instead"
+    )
+    parser.add_argument(
+        "--extend",
+        type=sides,
+        metavar="N|TOP,RIGHT,BOTTOM,LEFT",
+        help="more of the picture beyond its frame, in place of a mask or beside one: pixels for "
+        "all sides, or clockwise from the top as in CSS, such as 100,0,50,0; two numbers are top "
+        "and bottom, right and left. What was there keeps its values",
     )
     parser.add_argument(
         "--grow",
