@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,16 +15,13 @@ from ..core.kinds import Meaning
 from ..editing.inpainting import extended, renewed_pixels
 from ..io import model_files
 from ..io.images import Picture
-from ..patches.masks import as_mask, as_sources
+from ..patches.masks import as_mask
 from . import editing, maps, outputs
+from .lending import lending
 from .maps import PictureSet
+from .masking import ALPHA, HALF, mask_hash, white
 from .options import Options
-from .reading import Reading, is_model
-from .values import written
-
-ALPHA = "alpha"  # in place of a file: where the picture itself is transparent
-ONE_COLOUR = 2.5 / 255  # how far the colours of a brush may differ, weighted by their opacity
-OPAQUE = 0.5  # opacity from which a pixel is kept
+from .reading import Reading
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -33,13 +29,14 @@ class Holes:
     """A picture and what is to be made anew in it.
 
     mask : (H, W) bool, the holes before they grow. renewed : (H, W), all pixels that change.
-    sources : (H, W), where texture may come from, or None. record : what records say of them.
-    files : those read for them.
+    source : the picture (h, w, C) that texture comes from where it is another one. sources : where
+    texture may come from, or None. record : what records say of them. files : those read.
     """
 
     given: PictureSet
     mask: np.ndarray
     renewed: np.ndarray
+    source: np.ndarray | None
     sources: np.ndarray | None
     record: Mapping[str, Any]
     files: Sequence[str]
@@ -53,19 +50,13 @@ def opened(options: Options, tileable: str) -> Holes:
     """
     given, mask, record = _masked(options)
     _, renewed = renewed_pixels(mask, options.grow, options.feather, tileable)
-    sources, files = None, [] if options.mask in (None, ALPHA) else [options.mask]
-    if options.source_mask is not None:
-        what = f"source mask {options.source_mask!r}"
-        sources = white(options.source_mask, what, Reading.of(options))
-        record |= {
-            "source_mask": Path(options.source_mask).name,
-            "source_mask_hash": mask_hash(sources),
-        }
-        sources = _fitted(sources, what, given, options)
-        as_sources(sources, renewed, what)
-        files.append(options.source_mask)
-    record |= {"grow": options.grow or None, "feather": options.feather or None}
-    return Holes(given, mask, renewed, sources, record, files)
+    before = given.shape
+    if options.extend is not None:
+        before = tuple(n - sum(options.extend[axis::2]) for axis, n in enumerate(given.shape))
+    lent = lending(options, given, renewed, before)
+    record |= {"grow": options.grow or None, "feather": options.feather or None, **lent.record}
+    files = [*([] if options.mask in (None, ALPHA) else [options.mask]), *lent.files]
+    return Holes(given, mask, renewed, lent.picture, lent.sources, record, files)
 
 
 def _masked(options: Options) -> tuple[PictureSet, np.ndarray, dict[str, Any]]:
@@ -145,7 +136,7 @@ def _transparent(options: Options) -> tuple[PictureSet, np.ndarray]:
     if not opacities:
         remedy = f"give a mask; a file of that name is ./{ALPHA}"
         raise TextoError(what, "the picture is opaque everywhere", remedy)
-    mask = np.min(opacities, axis=0) < OPAQUE
+    mask = np.min(opacities, axis=0) < HALF
     as_mask(mask, given.shape, what)
     pictures = [_opaque(each, mask) for each in given.pictures]
     weights = [each.weight for each in given.stack.maps]
@@ -161,46 +152,6 @@ def _opaque(picture: Picture, hidden: np.ndarray) -> Picture:
     meaning = Meaning.of(stored, meaning.kind, linear=meaning.linear)
     pixels = np.ascontiguousarray(meaning.worked(stored))
     return dataclasses.replace(picture, stored=stored, pixels=pixels, meaning=meaning)
-
-
-def white(path: str, what: str, reading: Reading) -> np.ndarray:
-    """(H, W) bool: where the picture in the file `path`, called `what`, is white.
-
-    Where the mean of the channels is above half, 127 of 255; of a brush of one colour on a
-    transparent ground, where its opacity is.
-    """
-    if is_model(path):
-        raise TextoError(what, "is a model", "give a picture, white where pixels are meant")
-    picture = dataclasses.replace(reading, alpha="keep").open(path, "data")
-    if not picture.meaning.opacity:
-        return picture.pixels.mean(axis=2) > 0.5
-    colours, opacity = picture.stored[..., :-1], picture.stored[..., -1:]
-    brush = colours.reshape(-1, colours.shape[2])[opacity.argmax()]
-    if (np.abs(colours - brush) * opacity).max() <= ONE_COLOUR:
-        return opacity[..., 0] > 0.5
-    if reading.alpha in ("refuse", "keep"):
-        why = "is transparent in part and has several colours"
-        remedy = "paint it in one, or give --alpha white or ignore; to fill what is transparent in "
-        raise TextoError(what, why, f"{remedy}the picture itself, --mask {ALPHA}")
-    return reading.open(path, "data").pixels.mean(axis=2) > 0.5
-
-
-def _fitted(mask: np.ndarray, what: str, given: PictureSet, options: Options) -> np.ndarray:
-    """The `mask` of the picture before it was extended, of the size that it has now."""
-    if options.extend is None:
-        return mask
-    top, right, bottom, left = options.extend
-    before = given.shape[0] - top - bottom, given.shape[1] - right - left
-    if mask.shape != before:
-        sizes = [written(each) for each in (mask.shape, before)]
-        why = f"is {sizes[0]}, the picture is {sizes[1]}"
-        raise TextoError(what, why, "give a mask of the picture's size")
-    return extended(mask, options.extend, new=False)
-
-
-def mask_hash(mask: np.ndarray) -> str:
-    """The SHA-256 (hex) over the size and the bits of `mask` (H, W)."""
-    return hashlib.sha256(repr(mask.shape).encode() + np.packbits(mask).tobytes()).hexdigest()
 
 
 def _called(mask: str) -> str:

@@ -86,10 +86,26 @@ def _hole_options(parser):
         "the picture repeats along these axes: what is filled goes on across its edges (alone: xy)",
     )
     parser.add_argument(
+        "--source",
+        dest="texture",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="OTHER",
+        help="fill with the texture of another picture of any size, and of nothing else; with "
+        "--with one for each map, in their order; what is transparent in it is left out. Takes "
+        "the time of a picture with the area of both",
+    )
+    parser.add_argument(
         "--source-mask",
         metavar="FILE",
-        help="picture of the same size, white where texture may come from (default: everywhere "
-        "outside the holes)",
+        help="picture of the same size, or of that of --source, white where texture may come "
+        "from (default: everywhere outside the holes)",
+    )
+    parser.add_argument(
+        "--ignore",
+        metavar="FILE",
+        help="picture of that size, white where no texture may come from",
     )
 
 
