@@ -289,6 +289,126 @@ def test_a_picture_that_repeats_is_seen_across_its_edges(folder, done, bricks, p
     assert rough["no"] > 2 and rough["x"] < 1.6 and rough["set"] == rough["x"]
 
 
+# -- beyond the frame -------------------------------------------------------------------------
+
+INNER = (slice(5, 45), slice(3, 51))  # of a canvas extended by 5,6,7,3
+
+
+def test_a_picture_is_extended_beyond_its_frame(folder, done, pixels):
+    outcome = done("inpaint", "wall.png", "--extend", "5,6,7,3", *QUICK)
+    (path,) = outcome.paths
+    made, before = pixels(path), pixels("wall.png")
+    assert made.shape == (52, 57, 3) and np.array_equal(made[INNER], before)
+    new = np.ones((52, 57), bool)
+    new[INNER] = False
+    assert outcome.err == f"texto: {100 * new.mean():.1f} % of the picture to fill\n"
+    assert len(np.unique(made[new], axis=0)) > 300
+    fields = record_of(path)
+    assert fields["extend"] == [5, 6, 7, 3] and fields["size"] == [57, 52]
+    assert "mask" not in fields and "grow" not in fields
+    assert fields["image_hash"] == model_files.exemplar_hash(open_image("wall.png").pixels)
+
+
+def test_extension_mask_and_source_mask_together(filled, mask):
+    save(
+        "some.png", np.where(np.arange(48) > 4, np.uint8(255), np.uint8(0)) * np.ones((40, 1), "u1")
+    )
+    made = filled("--extend", "5,6,7,3", "--mask", mask, "--source-mask", "some.png")
+    new, sources = np.ones((52, 57), bool), np.zeros((52, 57), bool)
+    new[INNER], sources[5:45, 8:51] = HOLES, True
+    image = np.zeros((52, 57, 3), np.float32)
+    image[INNER] = open_image("wall.png").pixels
+    expected = package.Gaussian().inpaint(image, new, sources=sources, rng=1)
+    assert np.abs(made - expected).max() <= 0.5001 / 255
+
+
+def test_maps_are_extended_with_their_picture(folder, done, pixels):
+    labels = (np.arange(48) // 6 % 2 * 7 + 3).astype(np.uint8) * np.ones((40, 1), np.uint8)
+    save("wall_id.png", labels)
+    paths = done(
+        "inpaint",
+        "wall.png",
+        "--with",
+        "wall_id.png",
+        "--extend",
+        "0,8",
+        *QUICK,
+        "-o",
+        "{stem}_o.png",
+    ).paths
+    assert [pixels(path).shape[:2] for path in paths] == [(40, 64), (40, 64)]
+    assert np.array_equal(pixels(paths[1])[:, 8:-8], labels)
+    assert set(np.unique(pixels(paths[1]))) == {3, 10}
+
+
+@pytest.mark.parametrize("wrong", ["0", "", "1,2,3", "-4", "4,x", "1.5", "0,0,0,0", "1,2,3,4,5"])
+def test_wrong_extensions(refused, wrong):
+    line = refused("inpaint", "wall.png", f"--extend={wrong}", *QUICK)
+    assert f"--extend: got {wrong!r}; give pixels" in line and "top, right, bottom, left" in line
+
+
+# -- where texture comes from -----------------------------------------------------------------
+
+
+def test_another_picture_as_the_source(folder, done, mask, pixels, bricks):
+    other = 255 - bricks(30, 50)
+    save("other.png", other)
+    path = done("inpaint", "wall.png", "--mask", mask, "--source", "other.png", *QUICK).paths[0]
+    made = pixels(path)
+    assert np.array_equal(made[~HOLES], bricks()[~HOLES])
+    inner = ndimage.binary_erosion(HOLES, iterations=4)
+    assert abs(made[inner].mean() - other.mean()) < abs(made[inner].mean() - bricks().mean())
+    fields = record_of(path)
+    other_hash = model_files.exemplar_hash(open_image("other.png").pixels)
+    assert fields["sources"] == ["other.png"] and fields["source_hashes"] == [other_hash]
+
+
+def test_masks_of_another_picture_have_its_size(filled, refused, mask):
+    save("other.png", np.dstack([np.full((30, 50), 200, np.uint8)] * 3))
+    left = np.zeros((30, 50), np.uint8)
+    left[:, :25] = 255
+    save("left.png", left)
+    more = ("--source", "other.png", "--source-mask", "left.png")
+    assert filled("--mask", mask, *more) is not None
+    line = refused("inpaint", "wall.png", "--mask", mask, *more[:2], "--ignore", mask, *QUICK)
+    assert "ignore 'mask.png': is 48x40, --source is 50x30" in line
+    line = refused("inpaint", "wall.png", "--mask", mask, *more, "--ignore", "left.png", *QUICK)
+    assert "selects no known pixel" in line
+
+
+def test_ignored_pixels_are_the_others_of_a_source_mask(filled, mask):
+    some = np.zeros((40, 48), np.uint8)
+    some[20:, 10:] = 255
+    save("some.png", some)
+    save("rest.png", 255 - some)
+    expected = filled("--mask", mask, "--source-mask", "some.png")
+    assert np.array_equal(filled("--mask", mask, "--ignore", "rest.png"), expected)
+    assert record_of("filled.png")["ignore"] == "rest.png"
+
+
+def test_a_source_for_each_map(folder, done, refused, mask, pixels, bricks):
+    save("wall_id.png", np.where(bricks(channels=1)[..., 0] > 130, np.uint8(9), np.uint8(4)))
+    save("other.png", bricks(30, 50))
+    save("other_id.png", np.where(bricks(30, 50)[..., 0] > 130, np.uint8(7), np.uint8(4)))
+    arguments = ("inpaint", "wall.png", "--with", "wall_id.png", "--mask", mask, *QUICK)
+    assert "names 1 for 2 pictures" in refused(*arguments, "--source", "other.png")
+    sources = ("--source", "other.png", "other_id.png")
+    paths = done(*arguments, *sources, "-o", "{stem}_o.png").paths
+    assert set(np.unique(pixels(paths[1])[HOLES])) <= {4, 7, 9}
+    assert np.array_equal(pixels(paths[1])[~HOLES], pixels("wall_id.png")[~HOLES])
+    swapped = ("--source", "other_id.png", "other.png")
+    assert "give one of the same kind" in refused(*arguments, *swapped)
+
+
+def test_what_is_transparent_in_a_source_is_left_out(filled, mask):
+    colours = np.full((40, 48, 3), 120, np.uint8)
+    colours[:, :24] = (255, 0, 0)
+    opacity = np.where(np.arange(48) < 24, 0, 255).astype(np.uint8) * np.ones((40, 1), np.uint8)
+    save("other.png", np.dstack([colours, opacity]))
+    made = filled("--mask", mask, "--source", "other.png")
+    assert np.allclose(made[HOLES], 120 / 255, atol=1e-6)
+
+
 # -- names, seeds, records --------------------------------------------------------------------
 
 

@@ -123,6 +123,52 @@ def test_refused(picture, mask, more, told):
         inpaint(picture, mask, **{"method": texto.Gaussian(), **more})
 
 
+# -- another picture as the source --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hole", [HOLE, np.pad(np.zeros((36, 44), bool), 2, constant_values=True)])
+@pytest.mark.parametrize("method", [texto.Gaussian(), texto.Kwatra(patch_size=8, n_iter=2)])
+def test_the_texture_of_another_picture(picture, method, hole):
+    """Of one that is darker than anything in this one; the frame meets the border everywhere."""
+    light, dark = 0.6 + 0.4 * picture, 0.3 * picture[::-1, :36]
+    made = inpaint(light, hole, method, source=dark, rng=1)
+    assert np.array_equal(made[~hole], light[~hole])
+    assert made[hole].mean() < 0.5
+
+
+def test_only_the_sources_of_another_picture(picture):
+    other = np.dstack([picture[:, :, :1]] * 3)
+    right = np.arange(48) >= 24
+    other[:, 24:] = 0.25
+    allowed = np.broadcast_to(right, (40, 48))
+    made = inpaint(picture, HOLE, texto.Gaussian(), source=other, sources=allowed, rng=1)
+    assert (made[HOLE] == 0.25).all()
+
+
+def test_a_method_sees_both_pictures_apart(picture):
+    painter, other = Painter(), np.full((70, 30, 3), 0.75, np.float32)
+    inpaint(picture, HOLE, painter, source=other)
+    ((canvas, mask, sources),) = painter.calls
+    assert (canvas[sources] == 0.75).all() and sources.sum() == 70 * 30
+    assert np.array_equal(mask[:40, :48], HOLE) and not (mask & sources).any()
+    assert np.array_equal(canvas[:40, :48][~HOLE], picture[~HOLE])
+    away = ndimage.distance_transform_edt(~sources)[:40, :48]
+    assert away.min() > 64
+
+
+@pytest.mark.parametrize(
+    "more, told",
+    [
+        ({"source": np.zeros((9, 9, 1), np.float32)}, "source: has 1 channels, the picture has 3"),
+        ({"source": np.full((9, 9, 3), 2.0)}, "source: has values outside"),
+        ({"source": np.zeros((9, 9, 3)), "sources": HOLE}, "source mask: is bool"),
+    ],
+)
+def test_bad_sources_are_refused(picture, more, told):
+    with pytest.raises(TextoError, match=told):
+        inpaint(picture, HOLE, texto.Gaussian(), **more)
+
+
 # -- pictures that repeat -----------------------------------------------------------------------
 
 

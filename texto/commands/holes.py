@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,17 +12,16 @@ import numpy as np
 
 from ..core.errors import TextoError, TextoWarning
 from ..core.kinds import Meaning
-from ..editing.inpainting import renewed_pixels
+from ..editing.inpainting import extended, renewed_pixels
+from ..io import model_files
 from ..io.images import Picture
-from ..patches.masks import as_mask, as_sources
-from . import editing, maps
+from ..patches.masks import as_mask
+from . import editing, maps, outputs
+from .lending import lending
 from .maps import PictureSet
+from .masking import ALPHA, HALF, mask_hash, white
 from .options import Options
-from .reading import Reading, is_model
-
-ALPHA = "alpha"  # in place of a file: where the picture itself is transparent
-ONE_COLOUR = 2.5 / 255  # how far the colours of a brush may differ, weighted by their opacity
-OPAQUE = 0.5  # opacity from which a pixel is kept
+from .reading import Reading
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -31,13 +29,14 @@ class Holes:
     """A picture and what is to be made anew in it.
 
     mask : (H, W) bool, the holes before they grow. renewed : (H, W), all pixels that change.
-    sources : (H, W), where texture may come from, or None. record : what records say of them.
-    files : those read for them.
+    source : the picture (h, w, C) that texture comes from where it is another one. sources : where
+    texture may come from, or None. record : what records say of them. files : those read.
     """
 
     given: PictureSet
     mask: np.ndarray
     renewed: np.ndarray
+    source: np.ndarray | None
     sources: np.ndarray | None
     record: Mapping[str, Any]
     files: Sequence[str]
@@ -50,26 +49,51 @@ def opened(options: Options, tileable: str) -> Holes:
     is to be filled, and where nothing is left to copy from.
     """
     given, mask, record = _masked(options)
-    what = _called(options.mask)
     _, renewed = renewed_pixels(mask, options.grow, options.feather, tileable)
-    sources, files = None, [] if options.mask == ALPHA else [options.mask]
-    if options.source_mask is not None:
-        what = f"source mask {options.source_mask!r}"
-        sources = white(options.source_mask, what, Reading.of(options))
-        as_sources(sources, renewed, what)
-        files.append(options.source_mask)
-        record |= {
-            "source_mask": Path(options.source_mask).name,
-            "source_mask_hash": mask_hash(sources),
-        }
-    record |= {"grow": options.grow or None, "feather": options.feather or None}
-    return Holes(given, mask, renewed, sources, record, files)
+    before = given.shape
+    if options.extend is not None:
+        before = tuple(n - sum(options.extend[axis::2]) for axis, n in enumerate(given.shape))
+    lent = lending(options, given, renewed, before)
+    record |= {"grow": options.grow or None, "feather": options.feather or None, **lent.record}
+    files = [*([] if options.mask in (None, ALPHA) else [options.mask]), *lent.files]
+    return Holes(given, mask, renewed, lent.picture, lent.sources, record, files)
 
 
 def _masked(options: Options) -> tuple[PictureSet, np.ndarray, dict[str, Any]]:
+    """The picture, extended, its holes (H, W), and what records say of them."""
+    if options.extend is None:
+        return _inside(options)
+    if options.mask is None:
+        given = editing.opened(options)
+        record: dict[str, Any] = {}
+        mask = np.zeros(given.shape, bool)
+    else:
+        given, mask, record = _inside(options)
+    height, width = (side + sum(options.extend[axis::2]) for axis, side in enumerate(given.shape))
+    outputs.check_memory((height, width), given.pixels.shape[2], "extend it by less")
+    record |= {
+        "extend": options.extend,
+        "image_hash": model_files.exemplar_hash(given.pixels),
+    }
+    return _extended(given, options.extend), extended(mask, options.extend, new=True), record
+
+
+def _extended(given: PictureSet, sides: tuple[int, int, int, int]) -> PictureSet:
+    """`given` on a larger canvas; what is new there has no value that was not."""
+    pictures = [
+        dataclasses.replace(
+            each, pixels=extended(each.pixels, sides), stored=extended(each.stored, sides)
+        )
+        for each in given.pictures
+    ]
+    return dataclasses.replace(given, pictures=pictures, pixels=extended(given.pixels, sides))
+
+
+def _inside(options: Options) -> tuple[PictureSet, np.ndarray, dict[str, Any]]:
     """The picture, the mask (H, W) that `--mask` names, and what records say of it."""
     if options.mask is None:
-        raise TextoError("--mask", "is missing", "name a mask; white is filled, black is kept")
+        remedy = "name a mask, white is filled, black is kept; or give --extend"
+        raise TextoError("--mask", "is missing", remedy)
     if options.mask == ALPHA:
         given, mask = _transparent(options)
     else:
@@ -112,7 +136,7 @@ def _transparent(options: Options) -> tuple[PictureSet, np.ndarray]:
     if not opacities:
         remedy = f"give a mask; a file of that name is ./{ALPHA}"
         raise TextoError(what, "the picture is opaque everywhere", remedy)
-    mask = np.min(opacities, axis=0) < OPAQUE
+    mask = np.min(opacities, axis=0) < HALF
     as_mask(mask, given.shape, what)
     pictures = [_opaque(each, mask) for each in given.pictures]
     weights = [each.weight for each in given.stack.maps]
@@ -128,33 +152,6 @@ def _opaque(picture: Picture, hidden: np.ndarray) -> Picture:
     meaning = Meaning.of(stored, meaning.kind, linear=meaning.linear)
     pixels = np.ascontiguousarray(meaning.worked(stored))
     return dataclasses.replace(picture, stored=stored, pixels=pixels, meaning=meaning)
-
-
-def white(path: str, what: str, reading: Reading) -> np.ndarray:
-    """(H, W) bool: where the picture in the file `path`, called `what`, is white.
-
-    Where the mean of the channels is above half, 127 of 255; of a brush of one colour on a
-    transparent ground, where its opacity is.
-    """
-    if is_model(path):
-        raise TextoError(what, "is a model", "give a picture, white where pixels are meant")
-    picture = dataclasses.replace(reading, alpha="keep").open(path, "data")
-    if not picture.meaning.opacity:
-        return picture.pixels.mean(axis=2) > 0.5
-    colours, opacity = picture.stored[..., :-1], picture.stored[..., -1:]
-    brush = colours.reshape(-1, colours.shape[2])[opacity.argmax()]
-    if (np.abs(colours - brush) * opacity).max() <= ONE_COLOUR:
-        return opacity[..., 0] > 0.5
-    if reading.alpha in ("refuse", "keep"):
-        why = "is transparent in part and has several colours"
-        remedy = "paint it in one, or give --alpha white or ignore; to fill what is transparent in "
-        raise TextoError(what, why, f"{remedy}the picture itself, --mask {ALPHA}")
-    return reading.open(path, "data").pixels.mean(axis=2) > 0.5
-
-
-def mask_hash(mask: np.ndarray) -> str:
-    """The SHA-256 (hex) over the size and the bits of `mask` (H, W)."""
-    return hashlib.sha256(repr(mask.shape).encode() + np.packbits(mask).tobytes()).hexdigest()
 
 
 def _called(mask: str) -> str:

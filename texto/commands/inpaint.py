@@ -93,13 +93,15 @@ def _made(job: Job, seed: int, options: Options, progress: Progress) -> list[Map
             found.mask,
             job.method,
             sources=found.sources,
+            source=found.source,
             grow=options.grow,
             feather=options.feather,
             tileable=job.tileable,
             rng=seed,
             progress=history,
         )
-    files = job.target.write(found.given.files(image, found.renewed), seed, history.text())
+    values = found.given.files(image, found.renewed, found.source)
+    files = job.target.write(values, seed, history.text())
     seconds = round(time.perf_counter() - start, 3)
     entries: list[Mapping[str, Any]] = []
     for path, record in zip(job.target.paths[seed], files, strict=True):

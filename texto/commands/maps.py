@@ -44,12 +44,22 @@ class PictureSet:
         """(height, width) of each."""
         return self.pixels.shape[0], self.pixels.shape[1]
 
-    def files(self, made: np.ndarray, changed: np.ndarray | None = None) -> list[np.ndarray]:
+    def files(
+        self,
+        made: np.ndarray,
+        changed: np.ndarray | None = None,
+        other: np.ndarray | None = None,
+    ) -> list[np.ndarray]:
         """What is to be stored of the stacked picture `made` (H', W', C), one for each map.
 
         Outside `changed` (H, W) the values are those of the files that were read, bit for bit.
+        `other` : (h, w, C), a picture that labels may come from too.
         """
-        values = self.stack.split(made, self.pixels)
+        exemplar = self.pixels
+        if other is not None:
+            parts = [each.reshape(-1, 1, each.shape[2]) for each in (exemplar, other)]
+            exemplar = np.concatenate(parts)
+        values = self.stack.split(made, exemplar)
         if changed is not None:
             for each, picture in zip(values, self.pictures, strict=True):
                 each[~changed] = picture.stored[~changed]

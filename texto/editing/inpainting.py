@@ -11,7 +11,8 @@ from ..core.registry import method_class
 from ..core.settings import PERIODIC, replaced
 from ..core.types import Progress, Rng, as_image, silent
 from ..patches.masks import as_mask, as_sources, distances, grown
-from ..steps.inpainting.wrapping import fill_across
+from ..steps.inpainting.wrapping import Inpaint, fill_across
+from .borrowing import Lender
 
 
 def inpaint(
@@ -20,6 +21,7 @@ def inpaint(
     method: Inpaints | None = None,
     *,
     sources: np.ndarray | None = None,
+    source: np.ndarray | None = None,
     grow: int = 0,
     feather: int = 0,
     tileable: str = "none",
@@ -30,7 +32,8 @@ def inpaint(
 
     A numpy masked array brings its own mask, which `mask` adds to; what is under it has no
     influence. `method` : None for ot-flow. `sources` (H, W) bool: which known pixels the texture
-    may come from; None for all.
+    may come from; None for all. `source` (h, w, C): another picture that it comes from instead,
+    and nothing from `image`, whose known pixels it only has to meet; `sources` is then (h, w).
 
     grow     : pixels by which the holes are made larger; below 0, smaller
     feather  : pixels round the holes that are made anew too and fade into what was there;
@@ -41,18 +44,24 @@ def inpaint(
     All pixels further than `feather` from the grown holes come back bit for bit. Returns
     (H, W, C) float32. Raises TextoError for masks of another size or type, masks that leave
     nothing to fill or to copy from, and methods that fill no holes. Cost: that of the method,
-    and twice for the part near the edges where holes of a picture that repeats go all along it.
+    with a `source` as of a picture that holds it and all round the holes, and twice for the part
+    near the edges where holes of a picture that repeats go all along it.
 
     >>> filled = texto.inpaint(texto.read_image("wall.png"), mask, grow=2, rng=0)
     """
     method, tileable = checked_method(method, tileable)
     pixels, holes = unmasked(image, mask)
     grown_holes, renewed = renewed_pixels(holes, grow, feather, tileable)
-    used = None if sources is None else as_sources(sources, renewed)
+    fill: Inpaint = method.inpaint
+    used = None
+    if source is not None:
+        fill = Lender.of(source, sources, pixels.shape[2]).filling(fill)
+    elif sources is not None:
+        used = as_sources(sources, renewed)
     pixels[grown_holes] = 0
     pixels = as_image(pixels, "image")
     made = fill_across(
-        method.inpaint,
+        fill,
         pixels.copy(),
         renewed.copy(),
         PERIODIC[tileable],
@@ -67,6 +76,22 @@ def inpaint(
         share = _fading(grown_holes, feather, tileable)[rim][:, None]
         result[rim] = share * made[rim] + (1 - share) * pixels[rim]
     return result
+
+
+def extended(
+    image: np.ndarray, sides: tuple[int, int, int, int], *, new: bool | None = None
+) -> np.ndarray:
+    """`image` (H, W, ...) with so many more pixels at its (top, right, bottom, left).
+
+    They are `new`, or as the pixels at its border: to be filled, with a mask extended by True.
+
+    >>> canvas, mask = extended(image, (64, 0, 64, 0)), extended(no_holes, (64, 0, 64, 0), new=True)
+    """
+    top, right, bottom, left = sides
+    widths = [(top, bottom), (left, right), *[(0, 0)] * (image.ndim - 2)]
+    if new is None:
+        return np.pad(image, widths, mode="edge")
+    return np.pad(image, widths, constant_values=new)
 
 
 def checked_method(method: Inpaints | None, tileable: str) -> tuple[Inpaints, str]:

@@ -229,10 +229,10 @@ def find_source(record: Record, picture: str | os.PathLike) -> Path:
         return find_map(record, 0, picture)
     if record.model:
         matches = partial(is_model_of, record)
-        return _found(picture, "model", record.model, matches, "name the model before --from")
+        return found(picture, "model", record.model, matches, "name the model before --from")
     matches = partial(_has_pixels, record.exemplar_hash, record.alpha, "colour")
     remedy = "name the exemplar before --from"
-    return _found(picture, "exemplar", record.exemplar, matches, remedy)
+    return found(picture, "exemplar", record.exemplar, matches, remedy)
 
 
 def find_map(record: Record, number: int, picture: str | os.PathLike) -> Path:
@@ -247,7 +247,7 @@ def find_map(record: Record, number: int, picture: str | os.PathLike) -> Path:
     remedy = "name the maps with --with" if number else "name the exemplar before --from"
     kind = "map" if number else "exemplar"
     matches = partial(_has_pixels, each.sha256, record.alpha, each.meaning.kind)
-    return _found(picture, kind, each.name, matches, remedy)
+    return found(picture, kind, each.name, matches, remedy)
 
 
 def is_model_of(record: Record, path: Path) -> bool:
@@ -255,7 +255,7 @@ def is_model_of(record: Record, path: Path) -> bool:
     return model_files.model_hash(path) == record.model_hash
 
 
-def _found(
+def found(
     picture: str | os.PathLike,
     kind: str,
     name: str | None,

@@ -137,6 +137,17 @@ def kind_option(parser, *, several: bool = True):
     )
 
 
+def ignore_option(parser):
+    """--ignore of an exemplar."""
+    parser.add_argument(
+        "--ignore",
+        metavar="FILE|alpha",
+        help="picture of the exemplar's size, white where it is left out: these pixels are first "
+        "filled with the texture of the rest, as 'texto inpaint' does, and then all is fitted. "
+        "alpha: leave out what is transparent in it",
+    )
+
+
 def strip_option(parser):
     """--strip."""
     parser.add_argument(

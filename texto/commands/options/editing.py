@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..values import Integer
+from ..values import Integer, sides
 from .common import (
     AXES,
     bits_option,
@@ -59,6 +59,14 @@ def _hole_options(parser):
         "--invert-mask", action="store_true", help="fill black and keep white instead"
     )
     parser.add_argument(
+        "--extend",
+        type=sides,
+        metavar="N|TOP,RIGHT,BOTTOM,LEFT",
+        help="more of the picture beyond its frame, in place of a mask or beside one: pixels for "
+        "all sides, or clockwise from the top as in CSS, such as 100,0,50,0; two numbers are top "
+        "and bottom, right and left. What was there keeps its values",
+    )
+    parser.add_argument(
         "--grow",
         type=Integer(-10_000, 10_000),
         default=0,
@@ -78,10 +86,26 @@ def _hole_options(parser):
         "the picture repeats along these axes: what is filled goes on across its edges (alone: xy)",
     )
     parser.add_argument(
+        "--source",
+        dest="texture",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="OTHER",
+        help="fill with the texture of another picture of any size, and of nothing else; with "
+        "--with one for each map, in their order; what is transparent in it is left out. Takes "
+        "the time of a picture with the area of both",
+    )
+    parser.add_argument(
         "--source-mask",
         metavar="FILE",
-        help="picture of the same size, white where texture may come from (default: everywhere "
-        "outside the holes)",
+        help="picture of the same size, or of that of --source, white where texture may come "
+        "from (default: everywhere outside the holes)",
+    )
+    parser.add_argument(
+        "--ignore",
+        metavar="FILE",
+        help="picture of that size, white where no texture may come from",
     )
 
 

@@ -9,6 +9,7 @@ from ..values import Integer
 from .common import (
     bits_option,
     fit_seed_option,
+    ignore_option,
     kind_option,
     maps_options,
     method_options,
@@ -33,6 +34,7 @@ def add_synth(commands):
     parser.add_argument("source", nargs="?", metavar="EXEMPLAR|MODEL", help="picture or model file")
     maps_options(parser, of="the exemplar's")
     kind_option(parser)
+    ignore_option(parser)
     _guide_options(parser)
     method_options(parser)
     weights_option(parser)
@@ -80,6 +82,7 @@ def add_fit(commands):
     parser.add_argument("source", metavar="EXEMPLAR", help="picture file")
     maps_options(parser, of="the exemplar's")
     kind_option(parser)
+    ignore_option(parser)
     method_options(parser)
     weights_option(parser)
     seed_option(parser)
