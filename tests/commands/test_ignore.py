@@ -18,7 +18,7 @@ LOGO[4:14, 30:44] = True
 @pytest.fixture(autouse=True)
 def quick_fill(monkeypatch):
     """The fill by the quickest method in place of the default."""
-    monkeypatch.setattr("texto.editing.inpainting.DEFAULT", "gaussian")
+    monkeypatch.setattr("texto.editing.inpainting.DEFAULT_METHOD", "gaussian")
 
 
 @pytest.fixture
