@@ -48,6 +48,7 @@ class Wanted:
         values["weights"] = given.get("network_weights")  # `texto mix` has other weights
         named = {key: value for key, value in values.items() if value is not None}
         command = _FILLING.get(options.command, options.command)
+        command = "guide" if given.get("guide") else command
         return cls(command, options.method, options.settings, named)
 
     def method(self, stored: tuple[str, Mapping[str, Any]] | None = None) -> Method:

@@ -15,6 +15,7 @@ from ..core.types import Progress, Rng, silent
 from ..steps.flow.method import FlowMethod, FlowModel
 from ..steps.flow.octave import Octave
 
+SETTLED = 3  # octaves at which what fills a hole settles
 FULL = 2  # coarsest octaves, where every patch is compared and potentials hold the marginal
 RENOISED = 0.5  # time at which a finer octave starts: half picture, half noise
 WIDTH = 0.2  # of the vote's window: narrower than the published quarter, hence sharper
@@ -63,6 +64,7 @@ class OTFlow(FlowMethod):
         low=0,
         high=1,
         stage="synthesis",
+        unused_by=("inpaint",),
     )
     sharpness: float = setting(
         8.0,
@@ -79,6 +81,7 @@ class OTFlow(FlowMethod):
         high=1,
         stage="synthesis",
         older=0.0,
+        unused_by=("inpaint", "guide", "mix"),
     )
 
     def __post_init__(self):
@@ -112,6 +115,10 @@ class OTFlow(FlowMethod):
     @property
     def tone_share(self) -> float:
         return self.tone
+
+    @property
+    def settled_levels(self) -> int:
+        return SETTLED
 
     @property
     def structure_weight(self) -> float:

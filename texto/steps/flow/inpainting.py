@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +13,12 @@ from ...core.errors import TextoError
 from ...core.threads import single_blas
 from ...core.types import Progress, Rng, generator
 from ...patches.masks import known_corners
-from ..inpainting.filling import LEAST_PATCHES
+from ...patches.pyramid import pyramid
+from ...patches.recompose import EXPONENT
+from ..inpainting.ends import Share
+from ..inpainting.filling import LEAST_PATCHES, Count, useful_sizes
 from ..inpainting.levels import HoleLevel, as_holed, hole_levels
+from ..inpainting.robust import RobustFiller
 from .bank import Bank, bank, principal_axes
 from .flow import Flow, Pins
 from .octave import Octave
@@ -23,6 +28,8 @@ ENOUGH = 200  # known patches with which no smaller ones are tried
 DEVIATION, FADING = 0.6, 4.0  # pixels, of what is added inside the rim
 TINY = 1e-3  # of a sum of weights
 LOOSE = 2  # steps of the potentials, at most
+FLOWING = 0.3  # of the work, before what fills the holes settles
+PASSES, SEARCHED, KEPT_VARIANCE = 10, 100_000, 0.99  # of the searches that let it
 MARGIN = 2  # patches of the coarsest octave around the holes that the flow sees
 
 
@@ -95,13 +102,60 @@ def fill_holes(
         [(pin.held.shape[0], pin.held.shape[1]) for pin in pins],
         pins=pins,
         stage="inpaint",
-        progress=progress,
+        progress=Share("inpaint", 0.0, FLOWING if method.settled_levels else 1.0, progress),
     )
     made = flow.run(rngs[-1]).picture
     made += _correction(pins[0].values - made, free[0][window.at(0)])
     result = picture.copy()
     result[window.at(0)] = scale.picture(made)
     result[~holes] = picture[~holes]
+    if method.settled_levels:
+        share = Share("inpaint", FLOWING, 1.0, progress)
+        result = _settled(method, levels[: len(banks)], result, generator(rngs[-1]), share)
+        share.reach(1.0)
+    return result
+
+
+def _settled(
+    method: FlowSettings,
+    levels: Sequence[HoleLevel],
+    filled: np.ndarray,
+    rng: np.random.Generator,
+    progress: Progress,
+) -> np.ndarray:
+    """`filled` (H, W, C) after searches and robust averages in its holes, coarse to fine.
+
+    A flow decides what goes where and leaves smears where pieces meet what is known; there
+    confidence that falls from the rim inwards (Criminisi, Perez, Toyama 2004) leads.
+    """
+    sizes = (method.patch_size, method.patch_size // 2)
+    first = min(method.settled_levels, len(levels)) - 1
+    while first >= 0 and len(levels[first].known(max(2, sizes[-1]))) < LEAST_PATCHES:
+        first -= 1
+    if first < 0:
+        return filled
+    fillers = [
+        RobustFiller(
+            level,
+            useful_sizes(level, sizes),
+            n_iter=PASSES,
+            n_patches=SEARCHED,
+            n_dims=method.dimensions,
+            kept_variance=KEPT_VARIANCE,
+            exponent=EXPONENT,
+            device="cpu",
+        )
+        for level in levels[: first + 1]
+    ]
+    count = Count(sum(filler.steps for filler in fillers), progress)
+    canvas = levels[first].picture.copy()
+    levels[first].put(canvas, levels[first].values(pyramid(filled, first + 1)[first]))
+    for level, filler in zip(reversed(levels[: first + 1]), reversed(fillers), strict=True):
+        match = filler.fill(canvas, rng, count)
+        if level.number:
+            canvas = match.enlarged(levels[level.number - 1])
+    result = np.clip(canvas, 0, 1)
+    result[~levels[0].holes] = filled[~levels[0].holes]
     return result
 
 

@@ -57,6 +57,11 @@ class FlowSettings(Method):
         return 0.0
 
     @property
+    def settled_levels(self) -> int:
+        """Octaves, from the finest, at which holes are filled anew by searches and averages."""
+        return 0
+
+    @property
     def blends(self) -> bool:
         """Whether a mix blends velocities; otherwise it shares the exemplars out."""
         return False
