@@ -40,7 +40,7 @@ def numeric_options():
 def test_the_numeric_options_are_all_found():
     found = set(numeric_options())
     synth = {option for command, option in found if command == "synth"}
-    assert synth == {"--size", "--num", "--seed", "--fit-seed", "--bits", "--max-pixels"}
+    assert synth == {"--size", "--num", "--seed", "--fit-seed", "--bits", "--max-pixels", "--jobs"}
     assert ("fit", "--seed") in found
 
 
@@ -118,7 +118,7 @@ def test_the_last_seed_is_in_range_too(refused, done):
         (["synth", "wall.png", "--sede=3"], "'--sede': is not known; did you mean --seed"),
         (["synth", "wall.png", "--see", "3"], "--seed"),
         (["synth", "wall.png", "--tilable"], "did you mean --tileable"),
-        (["synth", "wall.png", "other.png"], "'other.png'"),
+        (["demo", "other.png"], "'other.png'"),
         (["synth"], "EXEMPLAR|MODEL: is missing"),
         (["fit"], "EXEMPLAR: is missing"),
         (["synth", "wall.png", "-s"], "-s/--size: expected one argument"),

@@ -30,7 +30,7 @@ def run(options: Options) -> None:
     _check_suffix(path)
     plot = path.with_name(f"{path.stem}_loss.png") if options.plot else None
     written, read = [path, *filter(None, [plot])], [origin.path, *origin.others]
-    outputs.check_outputs(written, read, force=options.force)
+    outputs.check_outputs(written, read, options)
     kept.check(origin, [*written, *read], force=options.force)
     start = time.perf_counter()
     with (
@@ -48,15 +48,17 @@ def run(options: Options) -> None:
     }
     if not origin.stack.plain:
         notes |= origin.stack.notes()
-    model_files.save(model, path, notes=notes, force=options.force)
+    model_files.save(model, path, notes=notes, force=options.force or options.skip_existing)
     if plot:
-        curves.draw(training_steps(model) or history.steps, method, seeds.first, plot)
+        plot = curves.draw(training_steps(model) or history.steps, method, seeds.first, plot)
     seeds.tell(quiet=options.quiet)
     if options.json:
         seconds = round(time.perf_counter() - start, 3)
-        say_json({"path": str(path), "seed": seeds.first, "seconds": seconds})
-    else:
-        say(str(path))
+        entry = {"path": str(path), "seed": seeds.first, "seconds": seconds}
+        say_json({**entry, "plot": str(plot)} if plot else entry)
+        return
+    for made_file in filter(None, (path, plot)):
+        say(str(made_file))
 
 
 def _check_suffix(path: Path) -> None:

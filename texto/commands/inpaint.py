@@ -77,7 +77,7 @@ def _planned(options: Options) -> Job:
     )
     target = editing.target(options, DEFAULT_NAME, given, plan, seeds)
     inputs = [*given.paths, options.mask, *filter(None, [options.source_mask])]
-    outputs.check_outputs(target.files, inputs, force=options.force)
+    outputs.check_outputs(target.files, inputs, options)
     return Job(method, given, holes, sources, seeds, target)
 
 

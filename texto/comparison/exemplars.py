@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from .results import EXEMPLARS, Exemplar
 if TYPE_CHECKING:
     import numpy as np
 
-    from ..io.images import Alpha
+    from ..io.images import Alpha, Picture
 
 # Of results: (height, width), a multiple of the exemplar's, or each exemplar's own.
 Wanted = tuple[int, int] | float | None
@@ -33,16 +34,20 @@ class Opened:
 
 
 def open_exemplars(
-    paths: Sequence[str | os.PathLike], *, alpha: Alpha | None = None, max_pixels: int | None = None
+    paths: Sequence[str | os.PathLike],
+    *,
+    alpha: Alpha = "refuse",
+    read: Callable[[str | os.PathLike], Picture] | None = None,
 ) -> list[Opened]:
-    """The pictures at `paths` under distinct names made of their stems."""
-    from ..io.images import MAX_PIXELS, open_image
+    """The pictures at `paths` under distinct names made of their stems.
 
-    alpha = alpha or "refuse"
-    limit = MAX_PIXELS if max_pixels is None else max_pixels
+    They are read by `read`, which treats opacity as `alpha` says, or else by `open_image`.
+    """
+    from ..io.images import open_image
+
     found: list[Opened] = []
     for path in paths:
-        pixels = open_image(path, alpha=alpha, max_pixels=limit).pixels
+        pixels = (read or partial(open_image, alpha=alpha))(path).pixels
         name = _free(store.file_name(Path(path).stem), [each.name for each in found])
         found.append(Opened(name, os.fspath(path), pixels, alpha))
     return found
