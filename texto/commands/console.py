@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from . import stdin
+
 Listener = Callable[[str, Any], None]
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
@@ -78,6 +80,7 @@ def write_bytes(data: bytes) -> None:
 
 def complain(line: str) -> None:
     """Print one line on stderr, whatever is in it."""
+    line = line.replace(stdin.PATH, "-")  # as it was typed
     if _heard("aside", line):
         return
     complain_verbatim(one_line(line) + "\n")

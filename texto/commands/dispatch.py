@@ -13,7 +13,10 @@ from .options import Options
 def run(options: Options) -> int:
     """Run the command; its exit code."""
     options = stdin.filled(options)
-    existing.check_options(options, "" if options.command == "fit" else "{seed}")
+    if vars(options).get("skip_existing"):
+        from .outputs import check_skipping
+
+        check_skipping(options)
     if _is_many(options):
         from . import many
 

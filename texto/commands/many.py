@@ -101,8 +101,8 @@ class _Told:
         """Tell which notes are true of more pictures than the one they were told of."""
         for text, (first, *others) in self.notes.items():
             if others:
-                told = others[0] if len(others) == 1 else f"{len(others)} other pictures"
-                console.complain(f"texto: as {first}, {told} had the {text}")
+                told = others[0] if len(others) == 1 else f"{len(others)} others"
+                console.complain(f"texto: {text} ({first}, and {told})")
 
     def concluded(self, seed: int) -> int:
         """Print the one document of all, and what failed; the exit code."""
@@ -236,7 +236,7 @@ def _refuse_shared_outputs(
                 one, two = (pieces[k].source for k in (other, number))
                 why = f"would be written for {one!r} and for {two!r}"
                 raise TextoError(
-                    f"output {str(output)!r}", why, "rename one of them, or leave it out"
+                    f"output {str(output)!r}", why, "rename one, or leave it out"
                 )
 
 

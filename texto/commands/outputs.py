@@ -84,6 +84,20 @@ def check_outputs(
         check_writable(path, force=force, option=option or "output")
 
 
+def check_skipping(options: Options) -> None:
+    """TextoError where `--skip-existing` could not pass over anything."""
+    what, template = "--skip-existing", options.output
+    if options.force:
+        raise TextoError(f"{what} and --force", "exclude each other", "give one of them")
+    if template == "-":
+        raise TextoError(what, "stdout is no file", "name a folder with -o")
+    by_default = template is None or is_folder(template)
+    fields = fields_in(DEFAULT_MODEL) if options.command == "fit" else {"seed"}
+    if options.seed is None and "seed" in (fields if by_default else fields_in(template)):
+        why = "the names hold the seed, and a seed that is drawn is always another"
+        raise TextoError(what, why, "give --seed, or a name without {seed}")
+
+
 def check_stdout(options: Options, pictures: int = 1) -> None:
     """Raise TextoError where `-o -` is given and `pictures` cannot go to stdout."""
     if options.output != "-":

@@ -147,6 +147,7 @@ class _Worker:
         if child is None:
             return "process: could not be started; give fewer --jobs"
         code = child.wait()
+        _close(child)
         if code < 0:
             name = signal.Signals(-code).name
             return f"process: died of {name}, as where memory runs out; give fewer --jobs"
@@ -169,10 +170,15 @@ class _Worker:
             self.child.kill()
             self.child.wait()
             self.thread.join()
-            for stream in (self.child.stdin, self.child.stdout):
-                with contextlib.suppress(OSError):
-                    stream and stream.close()
+            _close(self.child)
         self.errors.close()
+
+
+def _close(child: subprocess.Popen) -> None:
+    for stream in (child.stdin, child.stdout):
+        with contextlib.suppress(OSError):  # of a pipe that nobody reads
+            if stream is not None:
+                stream.close()
 
 
 def serve() -> None:
