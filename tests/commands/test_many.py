@@ -222,12 +222,12 @@ def test_interrupted_with_jobs(folder, bricks):
         [*command, "-o", "out/"], env=ENVIRONMENT, stderr=subprocess.PIPE, stdout=subprocess.PIPE
     )
     try:
-        time.sleep(4)
+        time.sleep(2)
         start = time.monotonic()
         child.send_signal(signal.SIGINT)
         _, err = child.communicate(timeout=30)
     finally:
         child.kill()
     assert child.returncode == 130 and err.startswith(b"texto: interrupted")
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 3  # 2 where the machine has nothing else to do
     assert not os.path.exists("out") or not list(Path("out").glob(f"{files._MARK}*"))

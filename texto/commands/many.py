@@ -235,9 +235,7 @@ def _refuse_shared_outputs(
             if other != number:
                 one, two = (pieces[k].source for k in (other, number))
                 why = f"would be written for {one!r} and for {two!r}"
-                raise TextoError(
-                    f"output {str(output)!r}", why, "rename one, or leave it out"
-                )
+                raise TextoError(f"output {str(output)!r}", why, "rename one, or leave it out")
 
 
 def _outputs_of(options: Options) -> Sequence[Path]:
