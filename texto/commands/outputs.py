@@ -71,7 +71,7 @@ def check_outputs(
     for path in outputs:
         real, option = os.path.realpath(path), (named or {}).get(path)
         what = f"{option or 'output'} {str(path)!r}"
-        others = vars(options).get("taken", ())  # inputs of other pictures of the run
+        others = vars(options).get("taken", ())  # what other pictures of the run are made from
         if real in taken or real in others or _same_as_one(real, taken):
             remedy = f"choose another name with {option or '-o'}"
             raise TextoError(what, "is also an input", remedy)

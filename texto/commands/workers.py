@@ -120,7 +120,7 @@ class _Worker:
                 message = pickle.load(child.stdout)
                 kind = message[1]
                 self.heard.put(message)
-        except (EOFError, OSError, pickle.UnpicklingError):
+        except Exception:  # mostly the end of a pipe; without an answer we would wait for ever
             if not self.stopped:
                 self.heard.put((number, "end", End("failed", self._death(), failures.FORESEEN)))
 
@@ -146,6 +146,9 @@ class _Worker:
         child, self.child = self.child, None
         if child is None:
             return "process: could not be started; give fewer --jobs"
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(_GRACE)
+        child.kill()
         code = child.wait()
         _close(child)
         if code < 0:
@@ -164,13 +167,14 @@ class _Worker:
 
     def end(self, deadline: float) -> None:
         """Wait for the process, and kill it after the `deadline`."""
-        if self.child is not None:
+        child = self.child
+        if child is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.child.wait(max(0.0, deadline - time.monotonic()))
-            self.child.kill()
-            self.child.wait()
+                child.wait(max(0.0, deadline - time.monotonic()))
+            child.kill()
+            child.wait()
             self.thread.join()
-            _close(self.child)
+            _close(child)
         self.errors.close()
 
 
