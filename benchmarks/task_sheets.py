@@ -104,7 +104,7 @@ def tiling(desk: Desk) -> np.ndarray:
 
 
 def maps(desk: Desk) -> np.ndarray:
-    """Colour, height and normal map of bricks, and all three made anew."""
+    """A material of bricks: given, made anew, made seamless (rolled by half), holed and healed."""
     from scipy.ndimage import gaussian_filter
 
     colour = texto.read_image(desk("bricks"))
@@ -113,16 +113,29 @@ def maps(desk: Desk) -> np.ndarray:
     rows, columns = np.gradient(6 * height)
     normal = np.stack([-columns, rows, np.ones_like(rows)], axis=-1)
     normal /= np.linalg.norm(normal, axis=2, keepdims=True)
-    sources = [
-        desk.written("colour.png", colour),
-        desk.written("height.png", height, bits=16),
-        desk.written("normal.png", normal / 2 + 0.5),
+    rough = 0.35 + 0.5 * (1 - height) + 0.4 * np.abs(colour[..., 0] - gaussian_filter(height, 3))
+    hole = square(colour.shape[:2])
+    given = [
+        desk.written("bricks_colour.png", colour),
+        desk.written("bricks_normal.png", normal / 2 + 0.5),
+        desk.written("bricks_height.png", height, bits=16),
+        desk.written("bricks_rough.png", np.clip(rough, 0, 1)),
     ]
-    out = desk.folder / "new_{stem}.png"
-    desk.run("synth", sources[0], "--with", *sources[1:], "-s", 384, "-o", out)
-    names = [path.stem for path in sources]
-    padded = [_on_white(desk.read(path), 384) for path in sources]
-    return stacked([*padded, *(desk.read(f"new_{name}.png") for name in names)], 3)
+    mask = desk.written("hole_mask.png", hole.astype(np.float32))
+    side, shown = colour.shape[0], [desk.read(path) for path in given]
+    for name, words in {
+        "new": ("synth", given[0], "--with", *given[1:], "-s", side),
+        "tile": ("tile", given[0], "--with", *given[1:]),
+        "healed": ("inpaint", given[0], "--with", *given[1:], "--mask", mask),
+    }.items():
+        desk.run(*words, "-o", desk.folder / f"{name}_{{stem}}.png")
+        made = [desk.read(f"{name}_{path.stem}.png") for path in given]
+        if name == "tile":
+            made = [np.roll(image, side // 2, (0, 1)) for image in made]
+        if name == "healed":
+            shown += [np.where(hole[..., None], 1, image) for image in shown[: len(given)]]
+        shown += made
+    return stacked(shown, len(given))
 
 
 def guided(desk: Desk) -> np.ndarray:

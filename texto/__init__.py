@@ -16,6 +16,7 @@ _PUBLIC = {
     "write_image": "texto.io.images",
     "load": "texto.io.model_files",
     "save": "texto.io.model_files",
+    "inpaint": "texto.editing.inpainting",
     "tile": "texto.editing.tiling",
     "recolor": "texto.editing.recoloring",
     "mix": "texto.editing.mixing",

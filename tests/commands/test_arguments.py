@@ -16,7 +16,8 @@ from texto.core import registry
 from texto.core.settings import settings_of
 
 WRONG = ["-1", "0", "nan", "1e400", "x", "", "2.5"]
-ALLOWED = {("--seed", "0"), ("--fit-seed", "0"), ("--radius", "0")}
+ALLOWED = {(option, "0") for option in ("--seed", "--fit-seed", "--radius", "--grow", "--feather")}
+ALLOWED |= {("--grow", "-1")}
 SOURCES = {
     "synth": ["wall.png"],
     "fit": ["wall.png"],

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 
 import texto as package
 from texto.cli import main
@@ -191,8 +192,221 @@ def test_filled_share_is_told(folder, done, share, told):
     values[:share] = 255
     save("part.png", values.reshape(40, 48))
     arguments = ("inpaint", "wall.png", "--mask", "part.png", *QUICK, "--force")
-    assert done(*arguments).err == f"texto: {told} of the picture to fill\n"
+    assert done(*arguments).err.endswith(f"texto: {told} of the picture to fill\n")
     assert done(*arguments, "-q").err == ""
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+def test_more_than_half_to_fill_is_noted(folder, done, inverted):
+    save("most.png", np.where(inverted != HOLES, 0, 255).astype(np.uint8))
+    arguments = ["--mask", "most.png", *(["--invert-mask"] if inverted else [])]
+    note, _ = done("inpaint", "wall.png", *arguments, *QUICK).err.splitlines()
+    remedy = "leave --invert-mask out" if inverted else "give --invert-mask"
+    assert "selects 87.8 % of the picture" in note and note.endswith(remedy)
+
+
+WHITE, BLACK, RED = (255, 255, 255), (0, 0, 0), (210, 10, 20)
+
+
+def brush(colour, opacity):
+    """Strokes of one colour on a transparent ground, whose own colour is another."""
+    hidden = np.where((opacity > 0)[:, :, None], colour, (9, 99, 199))
+    return np.dstack([hidden, opacity]).astype(np.uint8)
+
+
+@pytest.mark.parametrize("colour", [WHITE, BLACK, RED])
+def test_a_brush_on_a_transparent_ground_is_its_opacity(filled, colour):
+    expected = filled("--mask", "mask.png")
+    save("brush.png", brush(colour, soft(HOLES, 127, 128, np.uint8)))
+    assert np.array_equal(filled("--mask", "brush.png"), expected)
+    save("rest.png", brush(colour, 255 - 255 * HOLES))
+    assert np.array_equal(filled("--mask", "rest.png", "--invert-mask"), expected)
+
+
+def test_a_transparent_mask_of_several_colours_is_refused(refused, filled, bricks):
+    save("erased.png", np.dstack([bricks(), 255 * HOLES]).astype(np.uint8))
+    line = refused("inpaint", "wall.png", "--mask", "erased.png", *QUICK)
+    assert "has several colours" in line and "--mask alpha" in line
+    assert filled("--mask", "erased.png", "--alpha", "white") is not None
+
+
+def test_the_transparent_part_of_the_picture_is_filled(folder, done, mask, pixels, bricks):
+    opacity = soft(~HOLES, 127, 128, np.uint8)
+    for number, hidden in enumerate([(0, 0, 0), WHITE]):
+        colours = np.where(HOLES[:, :, None], hidden, bricks())
+        save(f"clear{number}.png", np.dstack([colours, opacity]).astype(np.uint8))
+    made = [
+        done("inpaint", f"clear{k}.png", "--mask", "alpha", *QUICK, "-o", f"{k}.png").paths[0]
+        for k in (0, 1)
+    ]
+    done("inpaint", "wall.png", "--mask", mask, *QUICK, "-o", "expected.png")
+    assert np.array_equal(pixels(made[0]), pixels("expected.png"))
+    assert np.array_equal(pixels(made[1]), pixels("expected.png"))
+    assert record_of(made[0])["mask"] == "alpha"
+    assert record_of(made[0])["mask_hash"] == record_of("expected.png")["mask_hash"]
+
+
+def test_mask_alpha_is_refused_where_it_says_nothing(refused, bricks, done):
+    assert "opaque everywhere" in refused("inpaint", "wall.png", "--mask", "alpha", *QUICK)
+    save("clear.png", np.dstack([bricks(), 255 * ~HOLES]).astype(np.uint8))
+    for more in (["--invert-mask"], ["--alpha", "white"]):
+        line = refused("inpaint", "clear.png", "--mask", "alpha", *QUICK, *more)
+        assert f"{more[0]}: says nothing beside --mask alpha" in line
+    Image.fromarray(HOLES.astype(np.uint8) * 255).save("alpha", format="png")
+    done("inpaint", "wall.png", "--mask", "./alpha", *QUICK)
+
+
+def test_grown_and_feathered_holes(filled, pixels):
+    near = ndimage.distance_transform_edt(~HOLES)
+    before = open_image("wall.png").pixels
+    grown = filled("--mask", "mask.png", "--grow", "3")
+    assert np.array_equal((grown != before).any(axis=2) | (near > 3), np.ones_like(HOLES))
+    assert np.array_equal(grown[near > 3], before[near > 3])
+    soft = filled("--mask", "mask.png", "--grow", "3", "--feather", "2")
+    assert np.array_equal(soft[near > 5 + 1e-9], before[near > 5 + 1e-9])
+    fields = record_of("filled.png")
+    assert (fields["grow"], fields["feather"]) == (3, 2)
+    smaller = filled("--mask", "mask.png", "--grow", "-2")
+    assert np.array_equal(
+        (smaller == before).all(axis=2), ndimage.distance_transform_edt(HOLES) <= 2
+    )
+
+
+def test_a_picture_that_repeats_is_seen_across_its_edges(folder, done, bricks, pixels):
+    """F2 of the cases: the wrap line is no rougher than the picture."""
+    wall = ndimage.gaussian_filter(bricks().astype(float), (2, 2, 0), mode="wrap")
+    edge = np.zeros((40, 48), bool)
+    edge[:, :6] = edge[:, -6:] = True
+    save("seamless.png", wall.astype(np.uint8))
+    save("edge.png", edge.astype(np.uint8) * 255)
+    rough = {}
+    for name, more in {"no": (), "x": ("--tileable", "x"), "set": ("--set", "tileable=x")}.items():
+        path = done("inpaint", "seamless.png", "--mask", "edge.png", *QUICK, *more).paths[0]
+        steps = np.abs(np.diff(pixels(path).astype(float), axis=1, append=0)).mean(axis=(0, 2))
+        made = pixels(path).astype(float)
+        rough[name] = np.abs(made[:, 0] - made[:, -1]).mean() / steps[:-1].mean()
+        Path(path).unlink()
+    assert rough["no"] > 2 and rough["x"] < 1.6 and rough["set"] == rough["x"]
+
+
+# -- beyond the frame -------------------------------------------------------------------------
+
+INNER = (slice(5, 45), slice(3, 51))  # of a canvas extended by 5,6,7,3
+
+
+def test_a_picture_is_extended_beyond_its_frame(folder, done, pixels):
+    outcome = done("inpaint", "wall.png", "--extend", "5,6,7,3", *QUICK)
+    (path,) = outcome.paths
+    made, before = pixels(path), pixels("wall.png")
+    assert made.shape == (52, 57, 3) and np.array_equal(made[INNER], before)
+    new = np.ones((52, 57), bool)
+    new[INNER] = False
+    assert outcome.err == f"texto: {100 * new.mean():.1f} % of the picture to fill\n"
+    assert len(np.unique(made[new], axis=0)) > 300
+    fields = record_of(path)
+    assert fields["extend"] == [5, 6, 7, 3] and fields["size"] == [57, 52]
+    assert "mask" not in fields and "grow" not in fields
+    assert fields["image_hash"] == model_files.exemplar_hash(open_image("wall.png").pixels)
+
+
+def test_extension_mask_and_source_mask_together(filled, mask):
+    save(
+        "some.png", np.where(np.arange(48) > 4, np.uint8(255), np.uint8(0)) * np.ones((40, 1), "u1")
+    )
+    made = filled("--extend", "5,6,7,3", "--mask", mask, "--source-mask", "some.png")
+    new, sources = np.ones((52, 57), bool), np.zeros((52, 57), bool)
+    new[INNER], sources[5:45, 8:51] = HOLES, True
+    image = np.zeros((52, 57, 3), np.float32)
+    image[INNER] = open_image("wall.png").pixels
+    expected = package.Gaussian().inpaint(image, new, sources=sources, rng=1)
+    assert np.abs(made - expected).max() <= 0.5001 / 255
+
+
+def test_maps_are_extended_with_their_picture(folder, done, pixels):
+    labels = (np.arange(48) // 6 % 2 * 7 + 3).astype(np.uint8) * np.ones((40, 1), np.uint8)
+    save("wall_id.png", labels)
+    paths = done(
+        "inpaint",
+        "wall.png",
+        "--with",
+        "wall_id.png",
+        "--extend",
+        "0,8",
+        *QUICK,
+        "-o",
+        "{stem}_o.png",
+    ).paths
+    assert [pixels(path).shape[:2] for path in paths] == [(40, 64), (40, 64)]
+    assert np.array_equal(pixels(paths[1])[:, 8:-8], labels)
+    assert set(np.unique(pixels(paths[1]))) == {3, 10}
+
+
+@pytest.mark.parametrize("wrong", ["0", "", "1,2,3", "-4", "4,x", "1.5", "0,0,0,0", "1,2,3,4,5"])
+def test_wrong_extensions(refused, wrong):
+    line = refused("inpaint", "wall.png", f"--extend={wrong}", *QUICK)
+    assert f"--extend: got {wrong!r}; give pixels" in line and "top, right, bottom, left" in line
+
+
+# -- where texture comes from -----------------------------------------------------------------
+
+
+def test_another_picture_as_the_source(folder, done, mask, pixels, bricks):
+    other = 255 - bricks(30, 50)
+    save("other.png", other)
+    path = done("inpaint", "wall.png", "--mask", mask, "--source", "other.png", *QUICK).paths[0]
+    made = pixels(path)
+    assert np.array_equal(made[~HOLES], bricks()[~HOLES])
+    inner = ndimage.binary_erosion(HOLES, iterations=4)
+    assert abs(made[inner].mean() - other.mean()) < abs(made[inner].mean() - bricks().mean())
+    fields = record_of(path)
+    other_hash = model_files.exemplar_hash(open_image("other.png").pixels)
+    assert fields["sources"] == ["other.png"] and fields["source_hashes"] == [other_hash]
+
+
+def test_masks_of_another_picture_have_its_size(filled, refused, mask):
+    save("other.png", np.dstack([np.full((30, 50), 200, np.uint8)] * 3))
+    left = np.zeros((30, 50), np.uint8)
+    left[:, :25] = 255
+    save("left.png", left)
+    more = ("--source", "other.png", "--source-mask", "left.png")
+    assert filled("--mask", mask, *more) is not None
+    line = refused("inpaint", "wall.png", "--mask", mask, *more[:2], "--ignore", mask, *QUICK)
+    assert "ignore 'mask.png': is 48x40, --source is 50x30" in line
+    line = refused("inpaint", "wall.png", "--mask", mask, *more, "--ignore", "left.png", *QUICK)
+    assert "selects no known pixel" in line
+
+
+def test_ignored_pixels_are_the_others_of_a_source_mask(filled, mask):
+    some = np.zeros((40, 48), np.uint8)
+    some[20:, 10:] = 255
+    save("some.png", some)
+    save("rest.png", 255 - some)
+    expected = filled("--mask", mask, "--source-mask", "some.png")
+    assert np.array_equal(filled("--mask", mask, "--ignore", "rest.png"), expected)
+    assert record_of("filled.png")["ignore"] == "rest.png"
+
+
+def test_a_source_for_each_map(folder, done, refused, mask, pixels, bricks):
+    save("wall_id.png", np.where(bricks(channels=1)[..., 0] > 130, np.uint8(9), np.uint8(4)))
+    save("other.png", bricks(30, 50))
+    save("other_id.png", np.where(bricks(30, 50)[..., 0] > 130, np.uint8(7), np.uint8(4)))
+    arguments = ("inpaint", "wall.png", "--with", "wall_id.png", "--mask", mask, *QUICK)
+    assert "names 1 for 2 pictures" in refused(*arguments, "--source", "other.png")
+    sources = ("--source", "other.png", "other_id.png")
+    paths = done(*arguments, *sources, "-o", "{stem}_o.png").paths
+    assert set(np.unique(pixels(paths[1])[HOLES])) <= {4, 7, 9}
+    assert np.array_equal(pixels(paths[1])[~HOLES], pixels("wall_id.png")[~HOLES])
+    swapped = ("--source", "other_id.png", "other.png")
+    assert "give one of the same kind" in refused(*arguments, *swapped)
+
+
+def test_what_is_transparent_in_a_source_is_left_out(filled, mask):
+    colours = np.full((40, 48, 3), 120, np.uint8)
+    colours[:, :24] = (255, 0, 0)
+    opacity = np.where(np.arange(48) < 24, 0, 255).astype(np.uint8) * np.ones((40, 1), np.uint8)
+    save("other.png", np.dstack([colours, opacity]))
+    made = filled("--mask", mask, "--source", "other.png")
+    assert np.allclose(made[HOLES], 120 / 255, atol=1e-6)
 
 
 # -- names, seeds, records --------------------------------------------------------------------

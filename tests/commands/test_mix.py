@@ -103,6 +103,14 @@ def test_models_and_pictures_together_take_the_models_settings(fitted, pair, don
     assert record["source_hashes"][1] == model_files.model_hash(fitted[1])
 
 
+def test_a_picture_too_small_for_the_models_levels_has_its_own(folder, pair, done):
+    small = Image.open("dots.png").crop((0, 0, 8, 8))
+    small.save("small.png")
+    model = done("fit", "wall.png", *QUICK, "-o", "wall.safetensors").paths[0]
+    assert package.load(model).method.n_levels > 1
+    done("mix", model, "small.png", *SMALL)
+
+
 def test_a_row_of_steps(fitted, done, pixels):
     outcome = done("mix", *fitted, *SMALL, "--steps", 3, "-o", "row.png")
     assert outcome.paths == ["row_1.png", "row_2.png", "row_3.png", "row.png"]

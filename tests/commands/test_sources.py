@@ -63,8 +63,19 @@ def test_refused_in_one_line(folder, refused, arguments, told):
     assert told in refused("synth", "wall.png", *quick, *arguments, "--show-sources")
 
 
-def test_a_mix_has_none(folder, done, refused):
+def never(*_, **__):
+    raise AssertionError("computed before the check")
+
+
+def test_settings_without_sources_are_refused_before_the_fit(folder, refused, monkeypatch):
+    monkeypatch.setattr("texto.methods.ot_flow.OTFlow.fit", never)
+    asked = ("-s", 16, "--show-sources", "--set", "sharpness=0")
+    assert "sources: are those" in refused("synth", "wall.png", *asked)
+
+
+def test_a_mix_has_none_and_is_refused_before_the_synthesis(folder, done, refused, monkeypatch):
     Image.open("wall.png").rotate(90, expand=True).save("other.png")
     quick = QUICK[: len(SETTINGS)]
     model = done("mix", "wall.png", "other.png", *quick, "-o", "half.safetensors").paths[0]
+    monkeypatch.setattr("texto.methods.ot_flow.OTFlow.synthesize_with_sources", never)
     assert "from one exemplar" in refused("synth", model, "-s", 16, "--show-sources")

@@ -10,8 +10,8 @@ import texto
 from texto.core import registry
 from texto.core.errors import TextoError, TextoWarning
 from texto.editing.tiling import band_width, bands, seam, tile
-from texto.editing.tiling.bands import Band
 from texto.patches.cuts import boundary
+from texto.steps.inpainting.ends import Band
 
 
 def _methods():

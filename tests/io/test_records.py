@@ -33,8 +33,9 @@ FULL = {  # a good value of each field that may be left out
     **{"guide_weight": 0.5, "sources": ("a", "b"), "source_hashes": ("1" * 64,), "steps": 3},
     **{"weights": (0.5, 1), "image": "i", "mask": "m", "mask_inverted": True, "source_mask": "s"},
     **{"axis": "x", "width": 5, "preview": "2x2", "like": "l", "deterministic": True},
+    **{"ignore": "i", "grow": -2, "feather": 3, "extend": (1, 0, 2, 0), "tileable": "x"},
     **{f"{name}_hash": "2" * 64 for name in ("model", "map", "network", "guide", "image", "mask")},
-    **{f"{name}_hash": "3" * 64 for name in ("exemplar", "source_mask", "like")},
+    **{f"{name}_hash": "3" * 64 for name in ("exemplar", "source_mask", "like", "ignore")},
 }
 
 

@@ -194,6 +194,18 @@ def test_a_sheet_has_its_pictures_in_order():
     assert not made[4:, 4:].any() and not made[0].any() and not made[:, 3].any()
 
 
+def test_adams_rate_falls_in_the_second_half():
+    method = EntropicGenerator(
+        n_iter=4, n_first_dual=0, batch_size=4, width=4, n_layers=1, device="cpu"
+    )
+    data = np.random.default_rng(0).random((6, 3, 3), dtype=np.float32)
+    task, rates = method.task(data, rng=np.random.default_rng(0)), []
+    for number in range(4):
+        task.step(number)
+        rates.append(task._adam.param_groups[0]["lr"] / method.learning_rate)
+    assert rates == pytest.approx([1, 1, 1, 0.5])
+
+
 def test_the_benchmark_shows_blur_growing_with_lambda(benchmark, tmp_path, capsys):
     words = ["--n-iter", "8", "--limit", "120", "--lambdas", "0.001", "0.1", "--device", "cpu"]
     assert benchmark.main([str(tmp_path / "out"), *words]) == 0

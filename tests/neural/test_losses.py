@@ -216,6 +216,15 @@ def test_one_step_of_each_kind():
         np.testing.assert_allclose(found, 0.1 * expected, rtol=1e-6)
 
 
+def test_a_bounded_step_lowers_no_potential_by_more_than_three_units():
+    """Where all of 20 points, of cost 1 each, crowd round one of 20 targets."""
+    targets = np.column_stack([np.arange(20.0), np.zeros(20)])
+    loss = semidual(targets, rate=0.1, step="bounded")
+    loss.ascend(cloud([[0.0, 1.0]] * 20))
+    expected = [-0.3] + [0.1] * 19
+    np.testing.assert_allclose(loss.potentials["points"].value.numpy(), expected, rtol=1e-6)
+
+
 def test_settling_goes_to_the_uniform_mean_of_constant_steps():
     rng = np.random.default_rng(5)
     points, targets = rng.normal(size=(50, 2)), rng.normal(size=(8, 2))

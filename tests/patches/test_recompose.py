@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from texto.patches import extraction
-from texto.patches.extraction import coverage, extract, fold, grid
+from texto.patches.extraction import coverage, extract, extract_at, fold, grid
 from texto.patches.recompose import (
     EXPONENT,
     SOFTEST,
     WEIGHTINGS,
+    falloff,
     recompose,
     recompose_finer,
     squared_distances,
@@ -125,6 +126,21 @@ def test_a_gaussian_window_listens_to_the_middle_of_a_patch():
     assert found[3] == pytest.approx(1 - found[4], abs=1e-6)
 
 
+def test_a_window_that_falls_off_leaves_no_lines_along_the_grid():
+    """Patches of one colour each: flat windows change at their rims only, every second pixel."""
+    picture = np.repeat(np.linspace(0, 1, 200, dtype=np.float32), 8)[None, :, None].repeat(8, 0)
+    spots = grid((64, 64), 8, 2, (True, True))
+    corners = np.zeros((len(spots), 2), int)
+    corners[:, 1] = 8 * np.random.default_rng(0).integers(0, 200, len(spots))
+    steps = {}
+    for weighting in ("mean", "gaussian"):
+        found = recompose(picture, corners, spots, weighting=weighting)[:, :, 0]
+        change = np.abs(found - np.roll(found, 1, axis=1))
+        steps[weighting] = change[:, 0::2].mean(), change[:, 1::2].mean()
+    assert steps["mean"][0] > 0.03 and steps["mean"][1] < 1e-6
+    assert steps["gaussian"][0] == pytest.approx(steps["gaussian"][1], rel=0.2)
+
+
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
 @pytest.mark.parametrize(("shape", "periodic", "stride"), SHAPES)
 def test_bands_of_any_size_give_the_same_picture(weighting, shape, periodic, stride, monkeypatch):
@@ -137,6 +153,62 @@ def test_bands_of_any_size_give_the_same_picture(weighting, shape, periodic, str
     if not periodic[0]:  # the sums' order is fixed but for rows that wrap round
         assert len({result.tobytes() for result in results}) == 1
     assert all(np.allclose(result, results[0], rtol=0, atol=5e-7) for result in results)
+
+
+def arrays(picture, corners, spots, weighting, importance):
+    """`recompose` in array code, in the order that kept models were made with."""
+    size = spots.patch_size
+    window = falloff(size) if weighting == "gaussian" else np.ones(size)
+    window = window.astype(np.float32)
+    blocks = extract_at(picture, corners, size).reshape(
+        len(spots.rows), len(spots.columns), size, size, -1
+    )
+    places = {
+        (i, j): np.ix_((spots.rows + i) % spots.shape[0], (spots.columns + j) % spots.shape[1])
+        for i in reversed(range(size))
+        for j in range(size)
+    }
+    own = (
+        None if importance is None else importance.astype(np.float32).reshape(*blocks.shape[:2], 1)
+    )
+
+    def mean(weigh):
+        total = np.zeros((*spots.shape, picture.shape[2]), np.float32)
+        weights = np.zeros((*spots.shape, 1), np.float32)
+        for (i, j), at in places.items():
+            weight = weigh(i, j)
+            total[at] += blocks[:, :, i, j] * weight
+            weights[at] += weight
+        return total, weights
+
+    def flat(i, j):
+        weight = window[i] * window[j]
+        return weight if own is None else own / own.max() * weight
+
+    total, weights = mean(flat)
+    plain = total / (coverage(spots, window)[:, :, None] if own is None else weights)
+    if weighting != "robust":
+        return plain
+
+    def robust(i, j):
+        apart = np.square(blocks[:, :, i, j] - plain[places[i, j]])
+        weight = (apart.sum(axis=2, keepdims=True) + SOFTEST) ** (EXPONENT / 2 - 1)
+        return weight if own is None else weight * own
+
+    total, weights = mean(robust)
+    return total / weights
+
+
+@pytest.mark.parametrize("weighting", WEIGHTINGS)
+@pytest.mark.parametrize(("shape", "periodic", "stride"), SHAPES)
+@pytest.mark.parametrize("channels", [1, 3, 10])
+@pytest.mark.parametrize("weighed", [False, True])
+def test_sums_are_bit_by_bit_those_of_arrays(weighting, shape, periodic, stride, channels, weighed):
+    picture, spots = source(channels=channels), grid(shape, 4, stride, periodic)
+    corners = correspondence(spots, picture)
+    importance = np.random.default_rng(5).random(len(spots)) + 0.1 if weighed else None
+    found = recompose(picture, corners, spots, weighting=weighting, importance=importance)
+    assert np.array_equal(found, arrays(picture, corners, spots, weighting, importance))
 
 
 def test_the_inputs_are_left_alone():

@@ -243,3 +243,46 @@ def test_sources_leave_the_holes_out():
     holes, sources = hole((4, 4), 1), hole((4, 4), slice(0, 3))
     assert np.array_equal(as_sources(None, holes), ~holes)
     assert np.array_equal(np.flatnonzero(as_sources(sources, holes)), [0, 1, 2, 3, 8, 9, 10, 11])
+
+
+# -- several holes ----------------------------------------------------------------------------
+
+
+def test_holes_far_apart_are_drawn_as_if_alone():
+    """The first of two has the values that it has without the second, but for the colours."""
+    image = texture(96, 40)
+    first, second = (hole((96, 40), rows, slice(10, 16)) for rows in (slice(8, 14), slice(80, 88)))
+    used = ~(first | second)
+    both = conditional_fill(image, first | second, np.random.default_rng(1), sources=used)
+    alone = conditional_fill(image, first, np.random.default_rng(1), sources=used)
+    np.testing.assert_allclose(both[first], alone[first], atol=1e-5)
+    assert np.array_equal(both[used], image[used])
+
+
+def test_boxes_share_the_covariances_of_the_largest():
+    kernel = masked_texton(texture(40, 44) - 0.5, np.ones((40, 44), bool))
+    points = [np.argwhere(np.ones((3, 4), bool))]
+    own, shared = Covariance(kernel, (3, 5)), Covariance(kernel, (6, 5)).within((3, 5))
+    field = np.random.default_rng(1).standard_normal((3, 3, 5)).astype(np.float32)
+    np.testing.assert_allclose(shared.product(field), own.product(field), atol=1e-5)
+    for one, other in zip(shared.inverses(points, 0.1), own.inverses(points, 0.1), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("count", [2, 12])
+def test_work_follows_the_holes_and_not_their_distance(count, monkeypatch):
+    shapes = []
+    product = Covariance.product
+
+    def counted(self, field):
+        shapes.append(field.shape[1:])
+        return product(self, field)
+
+    monkeypatch.setattr(Covariance, "product", counted)
+    image, holes = texture(200, 180), np.zeros((200, 180), bool)
+    for number in range(count):
+        row, column = divmod(number, 4)
+        holes[10 + 60 * row : 13 + 60 * row, 10 + 45 * column : 14 + 45 * column] = True
+    filled = conditional_fill(image, holes, np.random.default_rng(2))
+    assert set(shapes) == {(9, 10)} and len(shapes) < 10 * count
+    assert np.array_equal(filled[~holes], image[~holes]) and (filled[holes] != image[holes]).all()

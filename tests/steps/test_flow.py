@@ -14,8 +14,9 @@ from texto.patches.coherent import NEVER
 from texto.patches.extraction import grid
 from texto.steps.flow.bank import bank
 from texto.steps.flow.flow import Flow
+from texto.steps.flow.inpainting import _correction
 from texto.steps.flow.lots import drawn
-from texto.steps.flow.matching import CoherentSearch, Matches, seeds
+from texto.steps.flow.matching import CoherentSearch, FullSearch, Matches, seeds
 from texto.steps.flow.mixing import Mixture
 from texto.steps.flow.octave import Octave
 from texto.steps.mixing.zones import even
@@ -216,6 +217,37 @@ def test_seeds_are_patches_that_may_be_used():
     assert opened[found.corners[..., 0], found.corners[..., 1]].all()
 
 
+def places(spots):
+    """(R, S, 2): the corners of a grid's patches."""
+    return np.stack(np.meshgrid(spots.rows, spots.columns, indexing="ij"), axis=2)
+
+
+@pytest.mark.parametrize("shift", [(2, -3), (0, 1)])
+def test_seeds_go_on_as_far_as_the_coarser_matches_lead(shift):
+    own = bank(noise(40, 40), 8, None)
+    coarse_spots, spots = grid((20, 20), 8, 3), grid((40, 40), 8, 4)
+    corners = (places(coarse_spots) + np.array(shift))[:, :, None].astype(np.int32)
+    coarse = Matches(corners, np.zeros(corners.shape[:3], np.float32))
+    wanted = np.clip(places(spots) + 2 * np.array(shift), 0, 32)
+    assert (seeds(coarse, coarse_spots, spots, own) == wanted[:, :, None]).all()
+
+
+def test_a_penalty_leads_a_full_search_away_from_going_on():
+    picture, spots = noise(30, 30), grid((24, 24), 8, 4)
+    own = bank(picture, 8, None)
+    going_on = (places(spots) + np.array([2, 3]))[:, :, None].astype(np.int32)
+    canvas = picture[2:26, 3:27] + 0.3 * noise(24, 24, seed=1)
+    points, before = own.coordinates(canvas, spots), Matches(going_on, np.float32(going_on[..., 0]))
+
+    def found(penalty):
+        octave = Octave(0.5, 2, 4, n_matches=1, full=True, penalty=penalty)
+        search = FullSearch(own, spots, octave)
+        return search(points, 1.0, before, np.random.default_rng(0)).corners
+
+    assert np.array_equal(found(0.0), going_on)
+    assert (found(100.0) != going_on).any(axis=3).all()
+
+
 @both
 def test_what_does_not_fit_is_refused_by_name(method, exemplar):
     with pytest.raises(TextoError, match="exemplar: is 30x7, smaller than the 8 pixels"):
@@ -228,3 +260,11 @@ def test_what_does_not_fit_is_refused_by_name(method, exemplar):
     whole[:4, :18] = False
     with pytest.raises(TextoError, match="mask: leaves too few patches of 4 x 4"):
         method.inpaint(exemplar, whole, rng=0)
+
+
+def test_what_the_rim_misses_fades_into_a_hole_without_a_step():
+    holes = np.zeros((40, 40), bool)
+    holes[10:30, 10:30] = True
+    line = _correction(np.ones((40, 40, 1), np.float32), holes)[20, 9:19, 0]
+    assert line[0] == pytest.approx(1) and (np.diff(line) < 0).all()
+    assert np.abs(np.diff(line)).max() < 0.2

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from texto.transport.ranks import quantiles, ranked
+from texto.transport.ranks import least, quantiles, ranked
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -35,3 +35,14 @@ def test_quantiles_are_those_of_numpy(count):
     values = np.sort(np.random.default_rng(3).normal(size=(3, 41)), axis=1)
     expected = np.quantile(values, (np.arange(count) + 0.5) / count, axis=1, method="hazen")
     np.testing.assert_allclose(quantiles(values, count), expected.T, atol=1e-12)
+
+
+@pytest.mark.parametrize("count", [1, 3, 7])
+def test_the_least_are_the_first_of_a_stable_sort(count):
+    values = np.random.default_rng(6).integers(0, 9, (40, 7)).astype(np.float32)
+    values[3, 2:] = np.inf
+    found, columns = least(values, count)
+    order = np.argsort(values, axis=1, kind="stable")[:, :count]
+    assert np.array_equal(found, np.take_along_axis(values, order, axis=1))
+    finite = np.isfinite(found)
+    assert np.array_equal(columns[finite], order[finite])

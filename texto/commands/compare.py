@@ -51,7 +51,7 @@ def _prepared(options: Options) -> running.Comparison:
     entries = asked.with_settings(entries, options.settings)
     seeds, wanted = _seeds(options, given), _wanted(options, given)
     reading = Reading.of(options)
-    opened = open_exemplars(paths, alpha=reading.alpha, read=reading.open)
+    opened = open_exemplars(paths, maps=options.maps, alpha=reading.alpha, read=reading.open)
     for each in opened:
         exemplar = described(each, wanted)
         outputs.check_memory(exemplar.result_shape, each.pixels.shape[2])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import __version__
+from ..core.choices import Alpha
 from ..core.contract import Method
 from ..core.errors import TextoError
 from ..io import model_files, stored_settings
@@ -66,9 +67,9 @@ class Target:
         return files
 
 
-def opened(options: Options) -> PictureSet:
-    """The picture and its maps, in their own colours."""
-    return maps.opened(options.source, options, own=True)
+def opened(options: Options, *, alpha: Alpha | None = None) -> PictureSet:
+    """The picture and its maps, in their own colours; `alpha` in place of `--alpha`."""
+    return maps.opened(options.source, options, own=True, alpha=alpha)
 
 
 def record_of(

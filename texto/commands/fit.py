@@ -29,7 +29,8 @@ def run(options: Options) -> None:
     path = _output(options, called)
     _check_suffix(path)
     plot = path.with_name(f"{path.stem}_loss.png") if options.plot else None
-    written, read = [path, *filter(None, [plot])], [origin.path, *origin.others]
+    written = [path, *filter(None, [plot])]
+    read = [origin.path, *origin.others, *([Path(options.ignore)] if options.ignore else [])]
     outputs.check_outputs(written, read, options)
     kept.check(origin, [*written, *read], force=options.force)
     start = time.perf_counter()
@@ -46,6 +47,8 @@ def run(options: Options) -> None:
         "seed": seeds.first,
         **made,
     }
+    if origin.ignored is not None:
+        notes["ignore"] = origin.ignored.name
     if not origin.stack.plain:
         notes |= origin.stack.notes()
     model_files.save(model, path, notes=notes, force=options.force or options.skip_existing)

@@ -141,7 +141,7 @@ def _made(job: Job, seed: int, options: Options, progress: Progress) -> Mapping[
     start, history = time.perf_counter(), History(progress)
     with told_time("guide", options):
         image = job.method.guide(
-            job.origin.exemplar,
+            job.origin.whole,
             job.guide,
             job.plan.shape,
             weight=job.weight,
@@ -150,7 +150,7 @@ def _made(job: Job, seed: int, options: Options, progress: Progress) -> Mapping[
         )
     plan = dataclasses.replace(job.plan, seed=seed)
     path, plot = job.paths[seed], job.plots[seed]
-    (values,) = job.origin.stack.split(image, job.origin.exemplar)
+    (values,) = job.origin.stack.split(image, job.origin.whole)
     meaning = job.origin.stack.maps[0].meaning
     text = {**plan.text(), **history.text()}
     write_picture(

@@ -7,6 +7,7 @@ start; what is wrong with one picture is told at the end, and all others are don
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import re
 import warnings
@@ -31,8 +32,8 @@ _ONE = {  # options that name the file of one picture
     "figure": "--figure",
     "repeat": "--from",
 }
-_SHARED = ("like", "guide", "mask", "source_mask")  # pictures that all have in common
-_BY_NAME = ("mask", "source_mask")  # these may be folders with one for each
+_SHARED = ("like", "guide", "mask", "source_mask", "ignore")  # pictures that all have in common
+_BY_NAME = ("mask", "source_mask", "ignore")  # these may be folders with one for each
 _DERIVED = re.compile(r"(_2x2|_loss|_sources)+$")  # what files beside an output are called
 
 
@@ -188,7 +189,7 @@ def _check_options(options: Options, pieces: Sequence[Piece]) -> None:
         alone = options.but(source=first.source, kind=kind, weights_per_map=None, until="opening")
         with contextlib.suppress(stages.Reached):
             import_module(f"texto.commands.{options.command}").run(alone)
-    reading = Reading.of(options)
+    reading = dataclasses.replace(Reading.of(options), alpha="ignore")
     for key in _SHARED:
         path = vars(options).get(key)
         if path not in (None, "alpha") and not (key in _BY_NAME and os.path.isdir(path)):

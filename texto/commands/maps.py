@@ -13,7 +13,7 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
-from ..core.choices import KINDS, Kind
+from ..core.choices import KINDS, Alpha, Kind
 from ..core.errors import TextoError
 from ..editing.maps import Stack, is_binary
 from ..io import model_files, records
@@ -44,12 +44,22 @@ class PictureSet:
         """(height, width) of each."""
         return self.pixels.shape[0], self.pixels.shape[1]
 
-    def files(self, made: np.ndarray, changed: np.ndarray | None = None) -> list[np.ndarray]:
+    def files(
+        self,
+        made: np.ndarray,
+        changed: np.ndarray | None = None,
+        other: np.ndarray | None = None,
+    ) -> list[np.ndarray]:
         """What is to be stored of the stacked picture `made` (H', W', C), one for each map.
 
         Outside `changed` (H, W) the values are those of the files that were read, bit for bit.
+        `other` : (h, w, C), a picture that labels may come from too.
         """
-        values = self.stack.split(made, self.pixels)
+        exemplar = self.pixels
+        if other is not None:
+            parts = [each.reshape(-1, 1, each.shape[2]) for each in (exemplar, other)]
+            exemplar = np.concatenate(parts)
+        values = self.stack.split(made, exemplar)
         if changed is not None:
             for each, picture in zip(values, self.pictures, strict=True):
                 each[~changed] = picture.stored[~changed]
@@ -63,11 +73,12 @@ def opened(
     *,
     others: Sequence[str] | None = None,
     own: bool = False,
+    alpha: Alpha | None = None,
 ) -> PictureSet:
     """The picture `first` and the maps that `--with` names, or those of the picture to repeat.
 
     `others` : the maps, where `--with` names those of several pictures. `own` : colours stay as
-    the files have them. TextoError where they do not go together.
+    the files have them. `alpha` : in place of `--alpha`. TextoError where they do not go together.
     """
     paths = [Path(first), *map(Path, options.maps if others is None else others)]
     if len(paths) == 1 and repeated is not None and repeated.layout is not None:
@@ -77,10 +88,19 @@ def opened(
     kinds = _kinds_of(options, len(paths), repeated)
     reading = dataclasses.replace(Reading.of(options, repeated), own=own)
     stages.reached(options, "opening")
+    if alpha is not None:
+        reading = dataclasses.replace(reading, alpha=alpha)
     pictures = [reading.open(path, kind) for path, kind in zip(paths, kinds, strict=True)]
     pictures = [_as_labels(k, picture, kinds[k]) for k, picture in enumerate(pictures)]
     for path, picture in zip(paths, pictures, strict=True):
         check_size((str(paths[0]), pictures[0].pixels), (str(path), picture.pixels))
+    return set_of(paths, pictures, weights)
+
+
+def set_of(
+    paths: Sequence[Path], pictures: Sequence[Picture], weights: Sequence[float]
+) -> PictureSet:
+    """The `pictures` of one size, read from `paths`, as one."""
     maps = [
         Map(
             name=path.name,

@@ -110,7 +110,9 @@ def check_stdout(options: Options, pictures: int = 1) -> None:
         raise TextoError("-o -", "stdout is closed or a terminal", "redirect it, or name a file")
 
 
-def check_memory(shape: tuple[int, int], channels: int) -> None:
+def check_memory(
+    shape: tuple[int, int], channels: int, remedy: str = "choose a smaller size with -s"
+) -> None:
     """Raise TextoError where a picture of `shape` (height, width) needs more than there is."""
     need = shape[0] * shape[1] * channels * _BYTES_PER_VALUE
     have = memory.available()
@@ -118,7 +120,7 @@ def check_memory(shape: tuple[int, int], channels: int) -> None:
         raise TextoError(
             f"size {written(shape)}",
             f"needs about {_gib(need)} of memory, and {_gib(have)} are available",
-            "choose a smaller size with -s",
+            remedy,
         )
 
 

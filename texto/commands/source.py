@@ -21,7 +21,10 @@ from ..io import model_files, stored_settings
 from ..io.codecs.samples import NOTHING, Metadata
 from ..io.maps import Map
 from ..io.records import Record, is_base_name, is_seed
-from . import maps
+from . import ignoring, maps
+from .ignoring import Ignored
+from .maps import PictureSet
+from .masking import ALPHA
 from .options import Options
 from .reading import Reading
 from .wanted import Wanted, made_with
@@ -35,7 +38,8 @@ class Source:
     read with `alpha` where it was read now. `model` is None where it has still to be fitted with
     `fit_seed`. `stack` : the maps that the exemplar is made of, of one picture as a rule;
     `others` : the files of all but the first. `metadata` : what files made of each map say of
-    their colours. `notes` : those in the model's file.
+    their colours. `notes` : those in the model's file. `ignored` : pixels that count for nothing,
+    and `whole` is then the exemplar without them.
     """
 
     path: Path
@@ -50,6 +54,15 @@ class Source:
     others: Sequence[Path] = ()
     metadata: Sequence[Metadata] = ()
     notes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    ignored: Ignored | None = None
+    given: PictureSet | None = None
+
+    @cached_property
+    def whole(self) -> np.ndarray:
+        """What is fitted: the exemplar, with the texture of the rest where it is ignored."""
+        if self.ignored is None or self.given is None or not self.ignored.mask.any():
+            return self.exemplar
+        return self.ignored.filled(self.given, self.fit_seed)
 
     @cached_property
     def exemplar_hash(self) -> str:
@@ -70,7 +83,7 @@ class Source:
         """The model, fitted now if there is none."""
         if self.model is not None:
             return self.model
-        return self.method.fit(self.exemplar, rng=self.fit_seed, progress=progress)
+        return self.method.fit(self.whole, rng=self.fit_seed, progress=progress)
 
     def made(
         self, model: Model, shape: tuple[int, int], seed: int, progress: Progress
@@ -89,8 +102,11 @@ def open_exemplar(
     others: Sequence[str] | None = None,
 ) -> Source:
     """The picture at `path` alone, or a stack of it and its maps, to be fitted with `method`."""
-    given = maps.opened(path, options, repeated, others=others)
+    name = ignoring.wanted(options, repeated)
+    alpha: Alpha | None = "ignore" if name == ALPHA else None
+    given = maps.opened(path, options, repeated, others=others, alpha=alpha)
     given.stack.check_method(method)
+    ignored = None if name is None else ignoring.opened(name, options, given, given.paths)
     if (given.pixels == given.pixels[0, 0]).all():
         note = f"exemplar {os.fspath(path)!r} has one colour only, and so will the texture"
         warnings.warn(note, TextoWarning, stacklevel=2)
@@ -102,9 +118,11 @@ def open_exemplar(
         exemplar_name=first.name,
         fit_seed=fit_seed,
         stack=given.stack,
-        alpha=Reading.of(options, repeated).alpha,
+        alpha=alpha or Reading.of(options, repeated).alpha,
         others=rest,
         metadata=[Metadata(srgb=each.metadata.srgb) for each in given.pictures],
+        ignored=ignored,
+        given=given if ignored else None,
     )
 
 

@@ -12,7 +12,7 @@ NAME = "stdin"  # as files and records call what came there
 PATH = f"/dev/{NAME}"  # what options hold for `-`: no name of a file that somebody means, as ./- is
 _PICTURES = (
     *("source", "pictures", "sources", "exemplars", "results", "maps"),
-    *("mask", "source_mask", "like", "guide", "map", "file"),
+    *("mask", "source_mask", "ignore", "texture", "like", "guide", "map", "file"),
 )
 
 

@@ -55,7 +55,7 @@ def planned(options: Options) -> Job:
     bits = maps.depths(origin.stack, paths[0], given=options.bits, repeated=repeated)
     plots = [plot_path(files[0]) if options.plot else None for files in paths]
     shown = [_sources_path(files, origin) if options.show_sources else None for files in paths]
-    inputs = [origin.path, *origin.others, *([options.repeat] if options.repeat else [])]
+    inputs = [origin.path, *origin.others, *filter(None, [options.repeat, options.ignore])]
     check_outputs(options, [*itertools.chain(*paths)], [*plots, *shown], inputs)
     plan = record_of(origin, shape, seeds.first, bits[0], options, repeated)
     plan = dataclasses.replace(plan, fit_seed=origin.fit_seed).looking_through(made)
@@ -86,12 +86,15 @@ def record_of(
         exemplar_hash=origin.exemplar_hash,
         model=origin.path.name if origin.model is not None else None,
         model_hash=origin.model_hash,
+        ignore=origin.ignored.name if origin.ignored else None,
+        ignore_hash=origin.ignored.sha256 if origin.ignored else None,
     )
 
 
 def _sources_path(files: Sequence[Path | None], origin: Source) -> Path:
     """Where the sources of the picture `files` go; TextoError where there are none to show."""
-    require(origin.method, ShowsSources, "does not say which pixel of the exemplar is where")
+    lack = "does not say which pixel of the exemplar is where"
+    require(origin.method, ShowsSources, lack).check_sources(origin.model)
     if len(origin.stack.maps) > 1:
         raise TextoError("--show-sources", "is for one picture, not for maps", "leave out --with")
     if files[0] is None:
@@ -148,6 +151,8 @@ def _opened_model(path: str | Path, options: Options, repeated: Record | None) -
     maps.refuse_for_models(options)
     if options.fit_seed is not None:
         raise TextoError("--fit-seed", "a model is fitted already", "leave it out")
+    if options.ignore is not None:
+        raise TextoError("--ignore", "a model is fitted already", "leave it out")
     settings = repeated.settings if repeated else {}
     origin = source.open_model(path, Wanted.of(options), settings)
     if repeated and registry.name_of(origin.method) != repeated.method:

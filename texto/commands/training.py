@@ -80,13 +80,13 @@ class Kept:
     def fitted(self, origin: Source, seed: int, progress: Progress) -> Model:
         """The model of the exemplar of `origin`, trained with what is to be kept."""
         if not self.files:
-            return origin.method.fit(origin.exemplar, rng=seed, progress=progress)
+            return origin.method.fit(origin.whole, rng=seed, progress=progress)
         method = powers.require(origin.method, Trains, _POWER)
         more: dict[str, Any] = {"every": self.every} if self.every else {}
         self._begin()
         with _told_how_to_resume(self.checkpoint):
             return method.train(
-                origin.exemplar,
+                origin.whole,
                 rng=seed,
                 progress=progress,
                 checkpoint=self.checkpoint,

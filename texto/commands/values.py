@@ -65,6 +65,18 @@ class Size:
         return height, width
 
 
+def sides(text: str) -> tuple[int, int, int, int]:
+    """Pixels at the (top, right, bottom, left), from `256`, `0,100` or `100,0,100,0`."""
+    given = [int(word) for word in text.split(",") if re.fullmatch(r"[0-9]{1,9}", word)]
+    if len(given) != text.count(",") + 1 or len(given) not in (1, 2, 4) or not any(given):
+        raise argparse.ArgumentTypeError(
+            f"got {text!r}; give pixels for all sides such as 256, for top and bottom, right and "
+            "left such as 0,100, or for top, right, bottom, left such as 100,0,50,0"
+        )
+    top, right, bottom, left = given * (4 // len(given))
+    return top, right, bottom, left
+
+
 def written(shape: tuple[int, int]) -> str:
     """`shape` (height, width) as width x height, the form in which users read and write it."""
     return f"{shape[1]}x{shape[0]}"

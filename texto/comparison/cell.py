@@ -69,21 +69,30 @@ def _run(folder: Path, job: Mapping[str, Any]) -> dict[str, Any]:
 def _made(folder: Path, job: Mapping[str, Any], method: Method) -> dict[str, Any]:
     from ..core.history import History, training_steps
     from ..core.types import as_image
+    from ..editing.maps import Stack
     from ..io import stored_settings
     from ..io.images import read_image
+    from ..io.maps import layout_in
 
     exemplar, seed, history = _exemplar(folder), job["seed"], History()
+    layout = layout_in(job["record"].get("maps", {}), "job")
+    stack, shown = None, exemplar
+    if layout is not None:
+        stack, shown = Stack(layout.maps), layout.first(exemplar)
     height, width = job["shape"]
     with import_clock() as imports:
         start = time.perf_counter()
         model = method.fit(exemplar, rng=seed)
         fitted = time.perf_counter() - start - imports.seconds
         start, before = time.perf_counter(), imports.seconds
-        picture = model.synthesize((height, width), rng=seed, progress=history)
+        if stack is None:
+            picture = model.synthesize((height, width), rng=seed, progress=history)
+        else:
+            picture = stack.synthesize(model, (height, width), rng=seed, progress=history)[0]
         made = time.perf_counter() - start - (imports.seconds - before)
     peak = peak_bytes()
     picture = as_image(picture, "result")
-    if picture.shape != (height, width, exemplar.shape[2]):
+    if picture.shape != (height, width, shown.shape[2]):
         raise TextoError("result", f"has shape {picture.shape}", "correct the method")
     stated = stored_settings.made_with(method)
     _write(folder / PICTURE, picture, job, method, stated)
@@ -94,7 +103,7 @@ def _made(folder: Path, job: Mapping[str, Any], method: Method) -> dict[str, Any
         "fit_s": round(max(fitted, 0.0), 4),
         "synthesis_s": round(max(made, 0.0), 4),
         "peak_bytes": peak,
-        "scores": _judged(exemplar, job["columns"], lambda judge: judge.scores(written)),
+        "scores": _judged(shown, job["columns"], lambda judge: judge.scores(written)),
         "loss": _losses(history.steps or training_steps(model)),
         "settings": {**_settings(method), **stated},
         "versions": versions(job["method"]),

@@ -17,7 +17,9 @@ from .results import EXEMPLARS, Exemplar
 if TYPE_CHECKING:
     import numpy as np
 
-    from ..io.images import Alpha, Picture
+    from ..core.choices import Alpha
+    from ..editing.maps import Stack
+    from ..io.images import Picture
 
 # Of results: (height, width), a multiple of the exemplar's, or each exemplar's own.
 Wanted = tuple[int, int] | float | None
@@ -25,31 +27,54 @@ Wanted = tuple[int, int] | float | None
 
 @dataclass(frozen=True, eq=False)
 class Opened:
-    """An exemplar with its `pixels` (H, W, C) float32 in [0, 1]."""
+    """An exemplar with its `pixels` (H, W, C) float32 in [0, 1], those of all maps of `stack`."""
 
     name: str
     path: str
     pixels: np.ndarray
     alpha: Alpha = "refuse"
+    stack: Stack | None = None
+
+    @property
+    def shown(self) -> np.ndarray:
+        """(H, W, C') : the first map, by which results are scored and which pictures show."""
+        return self.pixels if self.stack is None else self.stack.first(self.pixels)
 
 
 def open_exemplars(
     paths: Sequence[str | os.PathLike],
     *,
+    maps: Sequence[Sequence[str | os.PathLike]] = (),
     alpha: Alpha = "refuse",
     read: Callable[[str | os.PathLike], Picture] | None = None,
 ) -> list[Opened]:
     """The pictures at `paths` under distinct names made of their stems.
 
-    They are read by `read`, which treats opacity as `alpha` says, or else by `open_image`.
+    `maps` : for each kind of map its files, one for each picture. They are read by `read`, which
+    treats opacity as `alpha` says, or else by `open_image`.
     """
+    from ..editing.maps import stack
     from ..io.images import open_image
 
+    read = read or partial(open_image, alpha=alpha)
+    for each in maps:
+        if len(each) != len(paths):
+            why = f"names {len(each)} maps for {len(paths)} exemplars"
+            raise TextoError("--with", why, "give one for each, and --with again for the next kind")
     found: list[Opened] = []
-    for path in paths:
-        pixels = (read or partial(open_image, alpha=alpha))(path).pixels
+    for number, path in enumerate(paths):
+        files = [path, *(each[number] for each in maps)]
+        pictures = [read(file) for file in files]
         name = _free(store.file_name(Path(path).stem), [each.name for each in found])
-        found.append(Opened(name, os.fspath(path), pixels, alpha))
+        pixels, layout = pictures[0].pixels, None
+        if maps:
+            pixels, layout = stack(
+                [picture.pixels for picture in pictures],
+                names=[Path(file).name for file in files],
+                bits=[picture.bits for picture in pictures],
+                kinds=[picture.meaning.kind for picture in pictures],
+            )
+        found.append(Opened(name, os.fspath(path), pixels, alpha, layout))
     return found
 
 
@@ -72,8 +97,8 @@ def distinct(opened: Sequence[Opened]) -> Sequence[Opened]:
         if key in seen:
             why = "is given twice" if seen[key] == each.path else f"is the same as {seen[key]!r}"
             raise TextoError(f"exemplar {each.path!r}", why, "give each once")
-        if each.pixels.shape[2] not in (1, 3):
-            channels = f"has {each.pixels.shape[2]} channels"
+        if each.shown.shape[2] not in (1, 3):
+            channels = f"has {each.shown.shape[2]} channels"
             raise TextoError(f"exemplar {each.path!r}", channels, "give 1 or 3")
         seen[key] = each.path
     if not opened:

@@ -109,6 +109,7 @@ class Comparison:
                 "exemplar_hash": exemplar.sha256,
                 "alpha": given.alpha,
                 "deterministic": self.threads == 1,
+                **({"maps": given.stack.notes(), "map": 1} if given.stack else {}),
             },
         }
         return key, self._job(job), given.pixels
@@ -116,7 +117,7 @@ class Comparison:
     def _floors(self) -> Iterator[Work]:
         for each in self.opened:
             if store.saved_floor(self.folder, each.name) is None:
-                yield (_FLOOR, each.name), self._job({"kind": "floor"}), each.pixels
+                yield (_FLOOR, each.name), self._job({"kind": "floor"}), each.shown
 
     def _job(self, job: Mapping[str, Any]) -> dict[str, Any]:
         threads = {"threads": self.threads} if self.threads else {}
@@ -218,7 +219,7 @@ def _keep_exemplars(plan: Plan, folder: Path, opened: Sequence[Opened]) -> None:
     for each, given in zip(plan.exemplars, opened, strict=True):
         path = folder / each.picture
         if not path.exists():
-            store.write(path, encode_image(".png", given.pixels))
+            store.write(path, encode_image(".png", given.shown))
 
 
 def _probed(

@@ -151,6 +151,10 @@ class Guides(Method, Protocol):
 class ShowsSources(Method, Protocol):
     """A method whose results are made of pixels of the exemplar, and that tells which."""
 
+    def check_sources(self, model: Model | None) -> None:
+        """TextoError where `model`, or any that this method would fit, leaves no sources."""
+        ...
+
     def synthesize_with_sources(
         self,
         model: Model,
@@ -162,7 +166,7 @@ class ShowsSources(Method, Protocol):
         """What `model.synthesize` returns, and where from: (height, width, 2) int32.
 
         Row and column of the pixel of the exemplar that most decides each pixel of the result.
-        TextoError where model or settings leave none.
+        Raises TextoError as `check_sources` does.
         """
         ...
 

@@ -271,8 +271,9 @@ def _finished(
         stored, done = colours.in_srgb(stored, metadata, notes)
         metadata = Metadata(srgb=bool(done) or metadata.srgb)
         facts += done
-    elif own and linear is False and metadata.profile:
-        facts.append("its own colours and profile are kept")
+    elif own:
+        notes += metadata.lost  # it is to be kept
+        facts += ["its own colours and profile are kept"] * bool(metadata.profile)
     if opacity is not None and alpha == "white":
         stored = 1 - (1 - stored) * opacity
     kept = opacity is not None and alpha == "keep"

@@ -101,6 +101,11 @@ class Layout:
                 raise TextoError("picture", why, "give what a model of this stack made")
         return self.parts(picture / self.scales, exemplar / self.scales)
 
+    def first(self, picture: np.ndarray) -> np.ndarray:
+        """The first map (H, W, C_1) of a stacked `picture` (H, W, C), as methods work on it."""
+        channels = self.maps[0].channels
+        return np.ascontiguousarray(picture[..., :channels] / self.scales[:channels])
+
     @property
     def even(self) -> bool:
         """Whether all maps count the same."""

@@ -71,7 +71,9 @@ class Record:
     the notes of `texto.io.maps.Layout` with the bits written; the file holds number `map` of
     them, from 1. Of a mixture `map` is the file with the weights over the picture, `weights` are
     those of one picture, and a row of pictures has its number of `steps`. `network_weights` : a
-    file, or "random"; the layers that have random ones are in `random_layers`.
+    file, or "random"; the layers that have random ones are in `random_layers`. `ignore` : a mask of
+    pixels left out, or "alpha". `extend` : new pixels at the top, right, bottom and left.
+    `tileable` : where the method has no such setting.
     """
 
     command: str = SYNTH
@@ -108,6 +110,12 @@ class Record:
     mask_inverted: bool | None = None
     source_mask: File | None = None
     source_mask_hash: Sha256 | None = None
+    ignore: File | None = None
+    ignore_hash: Sha256 | None = None
+    grow: int | None = None
+    feather: int | None = None
+    extend: tuple[int, int, int, int] | None = None
+    tileable: str | None = None
     axis: str | None = None
     width: int | None = None
     preview: str | None = None
@@ -224,10 +232,10 @@ def find_source(record: Record, picture: str | os.PathLike) -> Path:
         return find_map(record, 0, picture)
     if record.model:
         matches = partial(is_model_of, record)
-        return _found(picture, "model", record.model, matches, "name the model before --from")
+        return found(picture, "model", record.model, matches, "name the model before --from")
     matches = partial(_has_pixels, record.exemplar_hash, record.alpha, "colour")
     remedy = "name the exemplar before --from"
-    return _found(picture, "exemplar", record.exemplar, matches, remedy)
+    return found(picture, "exemplar", record.exemplar, matches, remedy)
 
 
 def find_map(record: Record, number: int, picture: str | os.PathLike) -> Path:
@@ -242,7 +250,7 @@ def find_map(record: Record, number: int, picture: str | os.PathLike) -> Path:
     remedy = "name the maps with --with" if number else "name the exemplar before --from"
     kind = "map" if number else "exemplar"
     matches = partial(_has_pixels, each.sha256, record.alpha, each.meaning.kind)
-    return _found(picture, kind, each.name, matches, remedy)
+    return found(picture, kind, each.name, matches, remedy)
 
 
 def is_model_of(record: Record, path: Path) -> bool:
@@ -250,7 +258,7 @@ def is_model_of(record: Record, path: Path) -> bool:
     return model_files.model_hash(path) == record.model_hash
 
 
-def _found(
+def found(
     picture: str | os.PathLike,
     kind: str,
     name: str | None,

@@ -16,6 +16,7 @@ from ..patches.masks import as_sources
 from ..patches.noise import gaussian_field, texton
 from ..steps.conditional import conditional_fill
 from ..steps.inpainting.levels import as_holed
+from ..steps.inpainting.wrapping import seeing_across
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Gaussian:
         progress(Step("fit", 0, 1, 1))
         return model
 
+    @seeing_across
     def inpaint(
         self,
         image: np.ndarray,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
@@ -32,7 +32,8 @@ class OTFlow(FlowMethod):
     potentials at the two coarsest octaves make every exemplar patch be used equally, in each
     part of the picture; channels of structure keep lines that shrinking hides; at finer
     octaves candidates come from neighbours' and coarser matches, and last votes are sharp, so
-    the result is made of pieces of the exemplar and not of their means.
+    the result is made of pieces of the exemplar and not of their means. Their tones are brought
+    to its proportions in the end.
     """
 
     summary = (
@@ -71,8 +72,26 @@ class OTFlow(FlowMethod):
         stage="synthesis",
     )
 
+    tone: float = setting(
+        1.0,
+        "how far dark, bright and coloured places come to the exemplar's proportions at the end",
+        low=0,
+        high=1,
+        stage="synthesis",
+        older=0.0,
+    )
+
     def __post_init__(self):
         check_settings(self)
+
+    def check_sources(self, model: Model | None) -> None:
+        """See `ShowsSources`; mixes, and `sharpness` 0, leave no one source to a pixel."""
+        if not self.sharpness or not (model is None or isinstance(model, FlowModel)):
+            raise TextoError(
+                "sources",
+                "are those of a picture made from one exemplar with sharpness above 0",
+                "give such a model, or leave them out",
+            )
 
     def synthesize_with_sources(
         self,
@@ -82,20 +101,17 @@ class OTFlow(FlowMethod):
         rng: Rng = None,
         progress: Progress = silent,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """See `ShowsSources`; mixes, and `sharpness` 0, leave no one source to a pixel."""
-        if isinstance(model, FlowModel) and self.sharpness:
-            picture, sources = model.flowed(shape, rng, progress)
-            if sources is not None:
-                return picture, sources
-        raise TextoError(
-            "sources",
-            "are those of a picture made from one exemplar with sharpness above 0",
-            "give such a model, or leave them out",
-        )
+        """See `ShowsSources`."""
+        self.check_sources(model)
+        return cast(Any, model).flowed(shape, rng, progress)
 
     @property
     def dimensions(self) -> int:
         return self.n_dims
+
+    @property
+    def tone_share(self) -> float:
+        return self.tone
 
     @property
     def structure_weight(self) -> float:

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from ..core.compiled import compiled
+from ..core.compiled import FINITE, compiled
 
 LEAF = 32  # points in a leaf
 GROUP = 16  # leaves in a group
@@ -144,7 +144,7 @@ def _sort(points, order, keys):
         top += 2
 
 
-@partial(compiled, finite=True)
+@partial(compiled, flags=FINITE)
 def _search(
     queries, leaves, inner, outer, weights, inner_weights, outer_weights, order, places, found
 ):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import partial
 
 import numpy as np
 
-Run = tuple[slice, slice]
+from ..core.compiled import EXACT, compiled
 
 BLOCK = 1 << 20  # floats of patch data in memory at a time
 
@@ -83,11 +83,13 @@ def extract_at(image: np.ndarray, corners: np.ndarray, patch_size: int) -> np.nd
 
 
 def fold(total: np.ndarray, patches: np.ndarray, grid: Grid) -> None:
-    """Add `patches` (n, w w C) to `total` (H, W, C) in place: the adjoint of `extract`."""
-    size = grid.patch_size
-    blocks = patches.reshape(len(grid.rows), len(grid.columns), size, size, -1)
-    for i, j, rows, columns in offsets(grid):
-        add_at(total, rows, columns, blocks[:, :, i, j])
+    """Add `patches` (n, w w C) to `total` (H, W, C) in place: the adjoint of `extract`.
+
+    In a fixed order: for each offset (i, j) in a patch, last row first, all patches. So sums over
+    an open grid add up in the order of the patch rows, and bands of any size give the same bytes.
+    """
+    shape = len(grid.rows), len(grid.columns), grid.patch_size, -1
+    _fold(total, np.ascontiguousarray(patches).reshape(shape), grid.rows, grid.columns)
 
 
 def coverage(grid: Grid, window: np.ndarray | None = None) -> np.ndarray:
@@ -99,50 +101,6 @@ def coverage(grid: Grid, window: np.ndarray | None = None) -> np.ndarray:
         weights = np.broadcast_to(window, pixels.shape)
         axes.append(np.bincount(pixels.ravel(), weights.ravel(), minlength=size))
     return np.outer(*(axis.astype(np.float32) for axis in axes))
-
-
-def offsets(grid: Grid) -> Iterator[tuple[int, int, list[Run], list[Run]]]:
-    """For each offset (i, j) in a patch: the rows and columns that it falls on, over the grid.
-
-    Last row first: sums over an open grid then add up in the order of the patch rows, and
-    bands of any size give the same bytes.
-    """
-    columns = [_runs((grid.columns + j) % grid.shape[1]) for j in range(grid.patch_size)]
-    for i in reversed(range(grid.patch_size)):
-        rows = _runs((grid.rows + i) % grid.shape[0])
-        for j in range(grid.patch_size):
-            yield i, j, rows, columns[j]
-
-
-def add_at(image: np.ndarray, rows: list[Run], columns: list[Run], values: np.ndarray) -> None:
-    """Add `values` (R, S, C) to `image` at all pairs of rows and columns, none twice."""
-    for place_rows, part_rows in rows:
-        for place_columns, part_columns in columns:
-            image[place_rows, place_columns] += values[part_rows, part_columns]
-
-
-def take_at(image: np.ndarray, rows: list[Run], columns: list[Run]) -> np.ndarray:
-    """The values (R, S, C) of `image` at all pairs of rows and columns: `add_at`'s adjoint."""
-    taken = np.empty((rows[-1][1].stop, columns[-1][1].stop, image.shape[2]), image.dtype)
-    for place_rows, part_rows in rows:
-        for place_columns, part_columns in columns:
-            taken[part_rows, part_columns] = image[place_rows, place_columns]
-    return taken
-
-
-def _runs(indices: np.ndarray) -> list[Run]:
-    """`indices` cut into evenly spaced runs: pairs of slices, of places and of their numbers.
-
-    A grid has one run, or two where it wraps round or its last patch is moved inwards. Slices
-    add several times faster than index arrays.
-    """
-    steps = np.diff(indices)
-    regular = steps[0] if len(steps) and steps[0] > 0 else 1
-    starts = [0, *(np.flatnonzero(steps != regular) + 1), len(indices)]
-    return [
-        (slice(indices[start], indices[end - 1] + 1, regular), slice(start, end))
-        for start, end in pairwise(starts)
-    ]
 
 
 def all_corners(shape: tuple[int, ...], patch_size: int) -> np.ndarray:
@@ -157,3 +115,24 @@ def _starts(size: int, patch_size: int, stride: int, wraps: bool) -> np.ndarray:
     starts = np.arange(0, size - patch_size + stride, stride)
     starts[-1] = size - patch_size
     return starts
+
+
+@partial(compiled, flags=EXACT)
+def _fold(total, patches, rows, columns):
+    """`fold` of `patches` (R, S, w, w C)."""
+    height, width, channels = total.shape
+    size = patches.shape[2]
+    flat = total.reshape(height, width * channels)
+    turns = (columns[-1] + size - 1) // width + 1  # round a periodic axis
+    for i in range(size - 1, -1, -1):
+        for r in range(len(rows)):
+            y = (rows[r] + i) % height
+            # From right to left within a turn: at each pixel in the order of j.
+            for turn in range(turns):
+                for s in range(len(columns) - 1, -1, -1):
+                    left = columns[s] - turn * width
+                    first, last = max(0, -left), min(size, width - left)
+                    own = patches[r, s, i, first * channels : last * channels]
+                    place = flat[y, (left + first) * channels : (left + last) * channels]
+                    for e in range(len(own)):
+                        place[e] += own[e]

@@ -14,8 +14,7 @@ def as_mask(mask: np.ndarray, shape: tuple[int, ...], what: str = "mask") -> np.
     Raises TextoError for another type or size, and where nothing or everything is to be filled.
     """
     holes = np.asarray(mask)
-    if holes.dtype != bool:
-        raise TextoError(what, f"holds {holes.dtype} values", "give booleans, True = fill")
+    _check_boolean(holes, what, "fill")
     if holes.shape != tuple(shape[:2]):
         sizes = ["x".join(map(str, size[::-1])) for size in (holes.shape, shape[:2])]
         raise TextoError(
@@ -38,8 +37,7 @@ def as_sources(
     if sources is None:
         return ~holes
     allowed = np.asarray(sources)
-    if allowed.dtype != bool:
-        raise TextoError(what, f"holds {allowed.dtype} values", "give booleans, True = use")
+    _check_boolean(allowed, what, "use")
     if allowed.shape != holes.shape:
         sizes = ["x".join(map(str, size[::-1])) for size in (allowed.shape, holes.shape)]
         raise TextoError(
@@ -50,6 +48,36 @@ def as_sources(
             what, "selects no known pixel", "mark some outside the holes; white is used"
         )
     return allowed & ~holes
+
+
+def grown(
+    holes: np.ndarray, by: int, *, periodic: tuple[bool, bool] = (False, False)
+) -> np.ndarray:
+    """`holes` (H, W) and all pixels at most `by` from one; below 0, without those so near to none.
+
+    Distances are Euclidean, in pixels, from centre to centre; they go on across the border of
+    each axis, rows first, that is `periodic`. The border of a picture shrinks nothing.
+    """
+    if by == 0 or not holes.any():
+        return holes
+    if by < 0:
+        return distances(~holes, -by, periodic=periodic) > -by
+    return distances(holes, by, periodic=periodic) <= by
+
+
+def distances(
+    holes: np.ndarray, reach: int, *, periodic: tuple[bool, bool] = (False, False)
+) -> np.ndarray:
+    """(H, W): how far each pixel is from the nearest of `holes` (H, W); right up to `reach`.
+
+    There must be a hole. Along axes, rows first, that are `periodic` the picture repeats.
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    rims = [wraps * min(reach, side) for wraps, side in zip(periodic, holes.shape, strict=True)]
+    wider = np.pad(holes, [(rim, rim) for rim in rims], mode="wrap")
+    part = tuple(slice(rim, rim + side) for rim, side in zip(rims, holes.shape, strict=True))
+    return distance_transform_edt(~wider)[part]
 
 
 def hole_pyramid(holes: np.ndarray, n_levels: int) -> list[np.ndarray]:
@@ -86,3 +114,11 @@ def touching_corners(holes: np.ndarray, patch_size: int) -> np.ndarray:
     inside = known_corners(holes, patch_size)
     known[inside[:, 0] * (holes.shape[1] - patch_size + 1) + inside[:, 1]] = True
     return corners[~known]
+
+
+def _check_boolean(mask: np.ndarray, what: str, meaning: str) -> None:
+    if mask.dtype == bool:
+        return
+    half = {"f": "0.5", "u": "127", "i": "0"}.get(mask.dtype.kind)
+    remedy = f"give booleans, True = {meaning}" + (f", as in mask > {half}" if half else "")
+    raise TextoError(what, f"holds {mask.dtype} values", remedy)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from ..core.compiled import compiled
@@ -86,12 +88,16 @@ def _covering(starts: np.ndarray, size: int, side: int) -> np.ndarray:
     return table
 
 
-@compiled
+@partial(compiled, flags={"contract"})  # each sum is as written, but for fused products
 def _mean(first, last, picture, found, weights, over, columns, window, result):
     """Rows `first` to `last` of `vote`."""
     size, channels, width = len(window), picture.shape[2], result.shape[1]
-    total = np.empty((width + size, channels), np.float32)
-    covered = np.empty(width + size, np.float32)
+    flat = picture.reshape(picture.shape[0], picture.shape[1] * channels)
+    wide = np.empty(size * channels, np.float32)  # the window, for all values of a row
+    for e in range(size * channels):
+        wide[e] = window[e // channels]
+    total = np.empty((width + size) * channels, np.float32)
+    covered, share = np.empty(width + size, np.float32), np.empty(size, np.float32)
     for y in range(first, last):
         total[:] = 0
         covered[:] = 0
@@ -100,23 +106,26 @@ def _mean(first, last, picture, found, weights, over, columns, window, result):
             if r < 0:
                 break
             for s in range(len(columns)):
+                shares = covered[columns[s] : columns[s] + size]
+                values = total[columns[s] * channels : (columns[s] + size) * channels]
                 for q in range(weights.shape[2]):
                     weight = weights[r, s, q] * window[i]
                     if weight < 1e-7:
                         continue
-                    row, left, start = found[r, s, q, 0] + i, found[r, s, q, 1], columns[s]
-                    for j in range(size):
-                        share = weight * window[j]
-                        covered[start + j] += share
-                        for c in range(channels):
-                            total[start + j, c] += share * picture[row, left + j, c]
+                    left = found[r, s, q, 1] * channels
+                    own = flat[found[r, s, q, 0] + i, left : left + len(wide)]
+                    for j in range(size):  # stored, so that it is rounded as among the values
+                        share[j] = weight * window[j]
+                        shares[j] += share[j]
+                    for e in range(len(wide)):
+                        values[e] += weight * wide[e] * own[e]
         for x in range(width, width + size):  # what reaches round the border
             covered[x % width] += covered[x]
             for c in range(channels):
-                total[x % width, c] += total[x, c]
+                total[x % width * channels + c] += total[x * channels + c]
         for x in range(width):
             for c in range(channels):
-                result[y, x, c] = total[x, c] / covered[x]
+                result[y, x, c] = total[x * channels + c] / covered[x]
 
 
 @compiled

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +13,8 @@ from scipy import ndimage
 from ..core.threads import single_blas
 from ..patches.noise import TAPER, gaussian_field
 
+APART = 16  # pixels between holes whose rings screen them from each other
+FEW = 4  # groups of such holes up to which each has a sample of its own
 RING = 3  # width in pixels of the conditioning set around the holes, as published
 TOLERANCE = 1e-3  # of the residual, relative to the right side
 MAX_ITERATIONS = 1000
@@ -44,7 +48,8 @@ def conditional_fill(
     Returns (H, W, C) float32 in [0, 1], known pixels bit for bit those of `image`; what the
     holes held has no influence. Where all sources have one colour the holes get it, where there
     is none they get middle grey. Cost: up to 1000 steps of conjugate gradient, some tens as a rule,
-    of 2 C FFTs over twice the box round the holes.
+    of 2 C FFTs over twice the box round the holes. Holes further than APART from each other
+    are drawn each by itself, so that cost follows their area and not their distance.
     """
     filled = np.array(image, np.float32)
     known = ~holes
@@ -112,14 +117,45 @@ def _hidden(
 ) -> np.ndarray:
     """The values (n, C) in the holes of `white` (H, W, C), whose mean over `used` is zero."""
     texton = masked_texton(white, used)
+    zero = np.zeros(texton.shape[2])
     ring = ndimage.binary_dilation(holes, np.ones((3, 3)), iterations=RING) & ~holes
-    box = ndimage.find_objects((ring | holes).astype(np.uint8))[0]
-    holes, ring, white = holes[box], ring[box], white[box]
-    sample = gaussian_field(texton, np.zeros(texton.shape[2]), holes.shape, rng)
-    gamma = Covariance(texton, holes.shape)
-    field = np.zeros((texton.shape[2], *holes.shape), np.float32)
-    field[:, ring] = _solved(gamma, ring, (white[ring] - sample[ring]).T, reg)
-    return sample[holes] + gamma.product(field)[:, holes].T
+    groups = _groups(holes) * (ring | holes)
+    boxes = ndimage.find_objects(groups)
+    everywhere = None
+    if len(boxes) > FEW:
+        everywhere = gaussian_field(texton, zero, holes.shape, rng)
+    gammas = _covariances(texton, [groups[box].shape for box in boxes])
+    drawn = np.empty(white.shape, np.float32)
+    for number, (box, gamma) in enumerate(zip(boxes, gammas, strict=True), 1):
+        own = groups[box] == number
+        hole, rim = holes[box] & own, ring[box] & own
+        sample = everywhere[box] if everywhere is not None else None
+        if sample is None:
+            sample = gaussian_field(texton, zero, own.shape, rng)
+        field = np.zeros((len(zero), *own.shape), np.float32)
+        field[:, rim] = _solved(gamma, rim, (white[box][rim] - sample[rim]).T, reg)
+        drawn[box][hole] = sample[hole] + gamma.product(field)[:, hole].T
+    return drawn[holes]
+
+
+def _groups(holes: np.ndarray) -> np.ndarray:
+    """(H, W): numbers from 1 round the `holes`, the same where they are at most APART apart."""
+    near = ndimage.distance_transform_edt(~holes) <= APART / 2
+    return ndimage.label(near, np.ones((3, 3)))[0]
+
+
+def _covariances(texton: np.ndarray, shapes: Sequence[tuple[int, ...]]) -> Iterator[Covariance]:
+    """That of each box of `shapes`; small boxes share the covariances by lag."""
+    small = [shape for shape in shapes if _is_small(texton, shape)]
+    shared = None
+    if small:
+        height, width = np.max(small, axis=0)
+        shared = Covariance(texton, (int(height), int(width)))
+    for height, width in shapes:
+        if shared is not None and _is_small(texton, (height, width)):
+            yield shared.within((height, width))
+        else:
+            yield Covariance(texton, (height, width))
 
 
 def _solved(gamma: Covariance, ring: np.ndarray, values: np.ndarray, reg: float) -> np.ndarray:
@@ -183,11 +219,20 @@ class Covariance:
         self.shape = shape
         self.large = [_fast(side + size) for side, size in zip(texton.shape, shape, strict=False)]
         self.spectra = scipy.fft.rfft2(np.moveaxis(texton, 2, 0), s=self.large, workers=-1)
-        small = [_fast(2 * size) for size in shape]
-        self.matrices = None
+        self.matrices, self.tables = None, None
         self.sizes = self.large
-        if np.prod(small) * texton.shape[2] < np.prod(self.large):
-            self.sizes, self.matrices = small, self._cropped(small)
+        if _is_small(texton, shape):
+            n = texton.shape[2]
+            self.tables = {(i, j): self._kept(i, j) for i in range(n) for j in range(n)}
+            self.sizes, self.matrices = self._cropped()
+
+    def within(self, shape: tuple[int, int]) -> Covariance:
+        """The same covariance on fields of a `shape` no larger than this one's, which is small."""
+        part = copy.copy(self)
+        part.shape = shape
+        if shape != self.shape:
+            part.sizes, part.matrices = part._cropped()
+        return part
 
     def product(self, field: np.ndarray) -> np.ndarray:
         """Gamma `field`, both (C, h, w). Cost: 2 C FFTs."""
@@ -213,12 +258,22 @@ class Covariance:
 
     def _at_lags(self, row: int, column: int) -> np.ndarray:
         """The covariance of channel `row` with `column` by lag, negative ones at the end."""
+        return self._computed(row, column) if self.tables is None else self.tables[row, column]
+
+    def _computed(self, row: int, column: int) -> np.ndarray:
         power = self.spectra[row] * self.spectra[column].conj()
         return scipy.fft.irfft2(power, s=self.large, workers=-1)
 
-    def _cropped(self, small: list[int]) -> np.ndarray:
-        """The spectra (C, C, h, w) on the torus `small` of the covariances at our lags."""
-        n = len(self.spectra)
+    def _kept(self, row: int, column: int) -> np.ndarray:
+        """`_computed` at our lags only, which are all that `_at_lags` is asked for."""
+        kept = np.empty([2 * size - 1 for size in self.shape], np.float32)
+        lags = np.ix_(*[np.arange(1 - size, size) for size in self.shape])
+        kept[lags] = self._computed(row, column)[lags]
+        return kept
+
+    def _cropped(self) -> tuple[list[int], np.ndarray]:
+        """A torus for our lags, and the spectra (C, C, h, w) on it of the covariances there."""
+        small, n = [_fast(2 * size) for size in self.shape], len(self.spectra)
         lags = np.ix_(*[np.arange(1 - size, size) for size in self.shape])
         matrices = np.empty((n, n, small[0], small[1] // 2 + 1), np.complex64)
         for row in range(n):
@@ -226,7 +281,14 @@ class Covariance:
                 table = np.zeros(small, np.float32)
                 table[lags] = self._at_lags(row, column)[lags]
                 matrices[row, column] = scipy.fft.rfft2(table, workers=-1)
-        return matrices
+        return small, matrices
+
+
+def _is_small(texton: np.ndarray, shape: tuple[int, ...]) -> bool:
+    """Whether a matrix at each frequency of a box is less than a vector at each of the texton's."""
+    large = [_fast(side + size) for side, size in zip(texton.shape, shape, strict=False)]
+    small = [_fast(2 * size) for size in shape]
+    return bool(np.prod(small) * texton.shape[2] < np.prod(large))
 
 
 def _regular_inverse(matrix: np.ndarray, reg: float) -> np.ndarray:

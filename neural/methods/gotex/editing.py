@@ -9,6 +9,7 @@ import numpy as np
 
 from texto.core.contract import Model
 from texto.core.types import Progress, Rng, silent
+from texto.steps.inpainting.wrapping import seeing_across
 
 from . import mixing
 from .transported import Transported
@@ -34,6 +35,7 @@ class Edits(Transported):
         """Texture whose mix follows `weight_map`, see `neural.methods.gotex.mixing.mix_along`."""
         return mixing.mix_along(self, models, weight_map, shape, rng=rng, progress=progress)
 
+    @seeing_across
     def inpaint(
         self,
         image: np.ndarray,
@@ -46,8 +48,8 @@ class Edits(Transported):
         """`image` (H, W, C) with new pixels where `mask` (H, W) is True, see `Inpaints`.
 
         The features at the holes are transported onto those elsewhere, size by size whatever
-        `start` is; which are which, `neural.methods.gotex.hole_sights` tells. Pictures do not
-        repeat here, `tileable` is for syntheses, and networks see mirrored borders. At the end of
+        `start` is; which are which, `neural.methods.gotex.hole_sights` tells. Networks
+        see mirrored borders, but for those across which the picture is `tileable`. At the end of
         each size, with networks too, patches of pixels at the holes go to their nearest known ones
         and are averaged. Where nothing is given, steps are 0.4 of the usual, targets 4096 a layer,
         and the `learning_rate` of networks a third: `neural.methods.gotex.inpainting.for_holes`.

@@ -160,6 +160,13 @@ def test_what_is_too_long_for_jpeg_is_not_held():
     assert read(write(".png", long)).metadata == long
 
 
+def test_comments_in_any_encoding():
+    for comment, text in ((b"caf\xe9\0", "caf\xe9"), ("日本".encode(), "日本"), (b"", None)):
+        buffer = io.BytesIO()
+        Image.fromarray(quantised(RGB, 8)).save(buffer, "JPEG", comment=comment)
+        assert read(buffer.getvalue()).metadata.text.get("Comment") == text
+
+
 @pytest.mark.parametrize("dpi", [1, 72, 96, 150, 299, 300, 1200, 12345])
 def test_whole_resolutions_come_back(dpi):
     for suffix, form in FORMATS.items():
@@ -228,3 +235,19 @@ def test_chromaticities_that_png_cannot_hold():
 def test_text_given_by_the_program_is_refused_where_it_is_wrong():
     with pytest.raises(TextoError, match="keyword"):
         write(".png", Metadata(text={" a": "b"}))
+
+
+def test_exif_tables_of_a_tiff_become_a_block():
+    buffer, given = io.BytesIO(), Image.Exif()
+    given[0x010F] = "a maker of cameras"
+    given.get_ifd(0x8769).update({0x9003: "2026:01:02 03:04:05", 0x927C: b"notes of the maker"})
+    given.get_ifd(0x8825)[1] = "N"
+    given.load(given.tobytes())  # Pillow writes only the tables of a block
+    Image.fromarray(quantised(RGB, 8)).save(buffer, "TIFF", exif=given)
+    found = read(buffer.getvalue()).metadata
+    again = Image.Exif()
+    again.load(b"Exif\0\0" + found.exif)
+    assert again[0x010F] == "a maker of cameras"
+    assert dict(again.get_ifd(0x8769)) == {0x9003: "2026:01:02 03:04:05"}
+    assert again.get_ifd(0x8825)[1] == "N"
+    assert read(write(".png", found)).metadata.exif == found.exif

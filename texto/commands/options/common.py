@@ -118,15 +118,12 @@ def seed_option(parser):
     )
 
 
-def tileable_option(parser):
+def tileable_option(
+    parser, help="let the texture repeat without a seam along these axes (alone: xy)"
+):
     """--tileable."""
     parser.add_argument(
-        "--tileable",
-        nargs="?",
-        const="xy",
-        choices=AXES,
-        metavar="x|y|xy",
-        help="let the texture repeat without a seam along these axes (alone: xy)",
+        "--tileable", nargs="?", const="xy", choices=AXES, metavar="x|y|xy", help=help
     )
 
 
@@ -167,6 +164,17 @@ def kind_option(parser, *, several: bool = True):
         help=f"what the values mean{more}: normals stay unit vectors, labels keep their values, "
         "and only colours are managed (default: by the end of the name, as in _normal, _height, "
         "_rough, _ao, _mask, _id; else colour)",
+    )
+
+
+def ignore_option(parser):
+    """--ignore of an exemplar."""
+    parser.add_argument(
+        "--ignore",
+        metavar="FILE|alpha",
+        help="picture of the exemplar's size, white where it is left out: these pixels are first "
+        "filled with the texture of the rest, as 'texto inpaint' does, and then all is fitted. "
+        "alpha: leave out what is transparent in it",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..values import Integer
+from ..values import Integer, sides
 from .common import (
     AXES,
     bits_option,
@@ -16,6 +16,7 @@ from .common import (
     run_options,
     seed_option,
     strip_option,
+    tileable_option,
 )
 
 
@@ -27,23 +28,7 @@ def add_inpaint(commands):
         "come back unchanged, at the picture's own depth.",
     )
     pictures_option(parser)
-    parser.add_argument(
-        "--mask",
-        required=True,
-        metavar="FILE",
-        help="picture of the same size: white is filled, black is kept. Any depth, grey or "
-        "colour: a pixel is white where the mean of its channels is above half the range (127 "
-        "of 255)",
-    )
-    parser.add_argument(
-        "--invert-mask", action="store_true", help="fill where the mask is black instead"
-    )
-    parser.add_argument(
-        "--source-mask",
-        metavar="FILE",
-        help="picture of the same size, white where texture may come from (default: everywhere "
-        "outside the holes)",
-    )
+    _hole_options(parser)
     maps_options(parser, of="the picture's")
     kind_option(parser)
     method_options(parser)
@@ -58,6 +43,71 @@ def add_inpaint(commands):
     picture_options(parser)
     strip_option(parser)
     run_options(parser)
+
+
+def _hole_options(parser):
+    """Which pixels are made anew, and from what."""
+    parser.add_argument(
+        "--mask",
+        metavar="FILE|alpha",
+        help="picture of the same size: white is filled, black is kept. Any depth, grey or "
+        "colour: a pixel is white where the mean of its channels is above half the range (127 "
+        "of 255). A brush of one colour on a transparent ground is filled where it is opaque. "
+        "alpha: fill the transparent part of the picture itself, which comes back opaque "
+        "(./alpha is a file of that name)",
+    )
+    parser.add_argument(
+        "--invert-mask", action="store_true", help="fill black and keep white instead"
+    )
+    parser.add_argument(
+        "--extend",
+        type=sides,
+        metavar="N|TOP,RIGHT,BOTTOM,LEFT",
+        help="more of the picture beyond its frame, in place of a mask or beside one: pixels for "
+        "all sides, or clockwise from the top as in CSS, such as 100,0,50,0; two numbers are top "
+        "and bottom, right and left. What was there keeps its values",
+    )
+    parser.add_argument(
+        "--grow",
+        type=Integer(-10_000, 10_000),
+        default=0,
+        metavar="N",
+        help="make the holes larger by N pixels, below 0 smaller (default: 0)",
+    )
+    parser.add_argument(
+        "--feather",
+        type=Integer(0, 10_000),
+        default=0,
+        metavar="N",
+        help="blend what is new into the N pixels round the holes, which so change too; all "
+        "pixels beyond stay as they are (default: 0)",
+    )
+    tileable_option(
+        parser,
+        "the picture repeats along these axes: what is filled goes on across its edges (alone: xy)",
+    )
+    parser.add_argument(
+        "--source",
+        dest="texture",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="OTHER",
+        help="fill with the texture of another picture of any size, and of nothing else; with "
+        "--with one for each map, in their order; what is transparent in it is left out. Takes "
+        "the time of a picture with the area of both",
+    )
+    parser.add_argument(
+        "--source-mask",
+        metavar="FILE",
+        help="picture of the same size, or of that of --source, white where texture may come "
+        "from (default: everywhere outside the holes)",
+    )
+    parser.add_argument(
+        "--ignore",
+        metavar="FILE",
+        help="picture of that size, white where no texture may come from",
+    )
 
 
 def add_tile(commands):

@@ -67,6 +67,16 @@ def add_compare(commands):
     )
     parser.add_argument("exemplars", nargs="*", metavar="EXEMPLAR", help="picture files")
     parser.add_argument(
+        "--with",
+        dest="maps",
+        nargs="+",
+        action="append",
+        default=[],
+        metavar="MAP",
+        help="one kind of map that goes with the exemplars, such as their normals: one file for "
+        "each, in their order; again for the next kind. Pictures and scores are of the exemplars",
+    )
+    parser.add_argument(
         "-m",
         "--methods",
         metavar="all|A,B,...",

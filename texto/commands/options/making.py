@@ -9,6 +9,7 @@ from ..values import Integer
 from .common import (
     bits_option,
     fit_seed_option,
+    ignore_option,
     kind_option,
     maps_options,
     method_options,
@@ -34,6 +35,7 @@ def add_synth(commands):
     pictures_option(parser, metavar="EXEMPLAR|MODEL", what="picture or model", needed=False)
     maps_options(parser, of="the exemplar's")
     kind_option(parser)
+    ignore_option(parser)
     _guide_options(parser)
     method_options(parser)
     weights_option(parser)
@@ -81,6 +83,7 @@ def add_fit(commands):
     pictures_option(parser, metavar="EXEMPLAR")
     maps_options(parser, of="the exemplar's")
     kind_option(parser)
+    ignore_option(parser)
     method_options(parser)
     weights_option(parser)
     seed_option(parser)

@@ -3,36 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from ...core.errors import TextoError
 from ...core.settings import PERIODIC
+from ...steps.inpainting.ends import Band
 
 SHARE = 4  # a band is so many times narrower than the side that it closes,
 WIDEST = 128  # and no wider than this in pixels
 USUAL = 0.9  # quantile of a picture's lines up to which its wrap line is like others
 VISIBLE = 2.0  # times the mean of all lines from which one beyond that quantile strikes the eye
-
-
-@dataclass(frozen=True)
-class Band:
-    """`width` pixels round the line before pixel `line` of `axis`, 0 (rows) or 1 (columns)."""
-
-    axis: int
-    line: int
-    width: int
-
-    def places(self, side: int) -> np.ndarray:
-        """(width,): the pixels of the axis, which is circular, from one edge to the other."""
-        return (self.line - self.width // 2 + np.arange(self.width)) % side
-
-    def mask(self, shape: tuple[int, ...]) -> np.ndarray:
-        """(H, W) bool: the band in a picture of `shape` (H, W, ...)."""
-        inside = np.zeros(shape[self.axis], bool)
-        inside[self.places(len(inside))] = True
-        return np.broadcast_to(np.expand_dims(inside, 1 - self.axis), shape[:2])
 
 
 def seam_bands(axis: str, width: int) -> list[Band]:

@@ -10,10 +10,7 @@ import numpy as np
 from ...core.contract import Inpaints
 from ...core.errors import TextoError
 from ...core.types import Progress
-from ...patches.cuts import between
-from .bands import Band
-
-TRIMMED = 4  # either edge of a band may give back one pixel in so many
+from ...steps.inpainting.ends import Band
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,15 +64,3 @@ def filled(
         raise TextoError("image", f"the band {error.why}", "lower patch_size or width") from error
     made = np.roll(made, [-step for step in fill.shift], (0, 1))
     return np.where(fill.mask[:, :, None], made, picture)
-
-
-def joined(old: np.ndarray, new: np.ndarray, ends: Sequence[Band]) -> np.ndarray:
-    """`old` (H, W, C) with the pixels of `new` between the boundaries of least cost in `ends`."""
-    difference = np.abs(new - old).mean(axis=2)
-    renewed = np.zeros(difference.shape, bool)
-    for band in ends:
-        across = np.moveaxis(difference, band.axis, 1)
-        places = band.places(across.shape[1])
-        depth = max(1, band.width // TRIMMED)
-        np.moveaxis(renewed, band.axis, 1)[:, places] |= between(across[:, places], depth, depth)
-    return np.where(renewed[:, :, None], new, old)

@@ -9,12 +9,11 @@ import numpy as np
 
 from ...core.contract import Inpaints
 from ...core.errors import TextoError, TextoWarning
-from ...core.types import Progress, Rng, Step, as_image, generator, silent
-from .bands import Band, band_width, seam, seam_bands, seamless, visible
-from .fills import filled, joined, planned_fills
+from ...core.types import Progress, Rng, as_image, generator, silent
+from ...steps.inpainting.ends import Band, Share, joined
+from .bands import band_width, seam, seam_bands, seamless, visible
+from .fills import filled, planned_fills
 from .strips import cover
-
-STEPS = 1000  # of progress in all
 
 
 def tile(
@@ -59,7 +58,7 @@ def _covered(
     picture: np.ndarray, seams: Sequence[Band], rng: np.random.Generator, progress: Progress
 ) -> np.ndarray:
     for number, (band, child) in enumerate(zip(seams, rng.spawn(len(seams)), strict=True)):
-        share = _Share(number / len(seams), (number + 1) / len(seams), progress)
+        share = Share("tile", number / len(seams), (number + 1) / len(seams), progress)
         picture = cover(picture, band, child, share.reach, periodic=number > 0)
     return picture
 
@@ -76,7 +75,7 @@ def _inpainted(
     limits /= limits[-1]
     result = picture
     for number, (fill, child) in enumerate(zip(fills, rng.spawn(len(fills)), strict=True)):
-        share = _Share(limits[number], limits[number + 1], progress)
+        share = Share("tile", limits[number], limits[number + 1], progress)
         made = filled(result, fill, method, child, share)
         share.reach(1.0)
         result = joined(result, made, fill.ends) if number else made
@@ -96,26 +95,3 @@ def _note_visible(result: np.ndarray, seams: Sequence[Band]) -> None:
             note = f"the seam along {name} may still be seen: it is {seam(result, name):.1f} times "
             note += "as strong as lines inside; try another width or seed, or a method"
             warnings.warn(note, TextoWarning, stacklevel=3)
-
-
-class _Share:
-    """Progress from share `first` to `last` of the whole stage, each step told once."""
-
-    def __init__(self, first: float, last: float, progress: Progress):
-        self._first, self._last, self._progress = first, last, progress
-        self._told, self._level = round(STEPS * first), 0
-        self._loss: float | None = None
-
-    def __call__(self, step: Step) -> None:
-        """A step of a method; the last one may be told by `reach` only, whoever ends early."""
-        self._level, self._loss = step.level, step.loss
-        self.reach(min(step.iteration / max(1, step.total), 0.999))
-
-    def reach(self, share: float) -> None:
-        """So much of the part is done."""
-        reached = int(STEPS * (self._first + share * (self._last - self._first)) + 1e-6)
-        if share == 1:
-            reached = round(STEPS * self._last)
-        if reached > self._told:
-            self._told = reached
-            self._progress(Step("tile", self._level, reached, STEPS, self._loss))

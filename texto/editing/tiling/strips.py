@@ -10,7 +10,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from ...patches.cuts import boundary, least_costs
-from .bands import Band, line_gradients, seamless
+from ...steps.inpainting.ends import Band
+from .bands import line_gradients, seamless
 
 TRIED, EFFORT = 1024, 1 << 27  # strips that are tried for a seam, and their values, at most
 DEPTH = 0.42  # share of the band that either boundary may run through

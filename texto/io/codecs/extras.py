@@ -72,7 +72,8 @@ def _kept(texts: Iterable[tuple[str, str] | None]) -> tuple[dict[str, str], int]
 
 
 def decoded(text: bytes) -> str:
-    """`text` of a format that leaves its encoding open."""
+    """`text` of a format that leaves its encoding open, and often ends in a NUL."""
+    text = text.rstrip(b"\0")
     try:
         return text.decode("utf-8")
     except UnicodeDecodeError:

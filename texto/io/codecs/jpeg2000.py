@@ -34,7 +34,7 @@ def decode(source: Source) -> Samples:
         raise TextoError(source.what, "is truncated or damaged", RESAVE)  # decoders fill the gap
     bits = _checked_bits(source, stream)
     metadata = NOTHING if is_bare else _metadata(source, notes)
-    values = imagecodecs.jpeg2k_decode(source.data, numthreads=1)
+    values = imagecodecs.jpeg2k_decode(stream, numthreads=1)  # alone: a profile would be applied
     return replace(
         split(values, float(2**bits - 1)),
         orientation=exif.orientation(metadata.exif),

@@ -37,6 +37,7 @@ _COMPRESSIONS = {
     34925: "LZMA",
     50000: "Zstandard",
 }
+_EXIF_TABLES, _MAKER_NOTE, _CAMERA = {0x8769, 0x8825}, 0x927C, (271, 272)
 _UNSPECIFIED = "has a further sample of unspecified meaning, which is taken for alpha"
 _MAX_SEGMENTS = 1 << 20
 TEXTS = {  # tag -> what PNG calls such a text
@@ -64,7 +65,7 @@ def decode(source: Source) -> Samples:
         samples = _samples(page)
         orientation = page.tags.valueof(274, default=1)
         notes = [*samples.notes, *[SEVERAL] * _has_second_page(file)]
-        metadata = _metadata(page, notes)
+        metadata = _metadata(source, page, notes)
     return replace(
         samples,
         orientation=int(orientation) if orientation in range(1, 9) else 1,
@@ -99,7 +100,7 @@ def encode(values: np.ndarray, metadata: Metadata) -> bytes:
     return buffer.getvalue()
 
 
-def _metadata(page: TiffPage, notes: list[str]) -> Metadata:
+def _metadata(source: Source, page: TiffPage, notes: list[str]) -> Metadata:
     tags, texts = page.tags, []
     foreign = page.is_shaped or page.is_imagej or page.is_ome  # describes the file's own layout
     for code, key in TEXTS.items():
@@ -110,10 +111,24 @@ def _metadata(page: TiffPage, notes: list[str]) -> Metadata:
     return gathered(
         notes,
         profile=profile if isinstance(profile, bytes) else None,
+        block=_exif_block(source) if _EXIF_TABLES.intersection(tags.keys()) else None,
         dpi=_dpi(page),
         text=texts,
         half=page.dtype == np.float16,
     )
+
+
+def _exif_block(source: Source) -> bytes:
+    """The EXIF tables as a block of their own, without maker notes, which a new place breaks."""
+    found, kept = Image.Exif(), Image.Exif()
+    with contextlib.suppress(Exception):  # broken metadata says nothing about the pixels
+        found.load_from_fp(io.BytesIO(source.data))
+        kept.update({tag: found[tag] for tag in _CAMERA if tag in found})
+        for table in _EXIF_TABLES:
+            values = found.get_ifd(table)
+            kept.get_ifd(table).update({tag: values[tag] for tag in values if tag != _MAKER_NOTE})
+        return kept.tobytes()
+    return b"damaged"
 
 
 def _dpi(page: TiffPage) -> tuple[float, float] | None:

@@ -15,6 +15,7 @@ from ...core.state import kept_exemplar, only
 from ...core.threads import single_blas
 from ...core.types import Progress, Rng, Step, as_image, as_shape, generator, silent
 from ...steps.finish import finish
+from ...steps.inpainting.wrapping import seeing_across
 from .inpainting import fill_holes
 from .optimisation import Optimisation
 from .settings import KwatraSettings
@@ -57,6 +58,7 @@ class Kwatra(KwatraSettings):
         progress(Step("fit", 0, 1, 1))
         return model
 
+    @seeing_across
     def inpaint(
         self,
         image: np.ndarray,
@@ -69,8 +71,8 @@ class Kwatra(KwatraSettings):
         """`image` (H, W, C) with new pixels where `mask` (H, W) is True, see `Inpaints`.
 
         Raises TextoError where too few patches of the smallest size touch no hole; larger sizes
-        that leave too few are left out. `finish` and `tileable` are for syntheses. A 64 x 64
-        hole in 256 x 256 takes about 2 s on two cores.
+        that leave too few are left out. `finish` is for syntheses. A 64 x 64 hole in 256 x 256
+        takes about 2 s on two cores.
         """
         return fill_holes(self, image, mask, sources=sources, rng=rng, progress=progress)
 

@@ -14,6 +14,7 @@ from ...core.state import kept_exemplar, only
 from ...core.threads import single_blas
 from ...core.types import Progress, Rng, Step, as_image, as_shape, generator, silent
 from ...steps.finish import finish
+from ...steps.inpainting.wrapping import seeing_across
 from . import guiding as guided
 from . import mixing as mixed
 from .descent import energies, run
@@ -61,6 +62,7 @@ class PatchOT(PatchOTSettings):
         progress(Step("fit", 0, 1, 1))
         return model
 
+    @seeing_across
     def inpaint(
         self,
         image: np.ndarray,
@@ -74,7 +76,7 @@ class PatchOT(PatchOTSettings):
 
         The patches that touch the holes are transported onto those that touch none, level by
         level whatever `start` is. Raises TextoError where too few of these are left. `finish`
-        and `tileable` are for syntheses. A 64 x 64 hole in 256 x 256 takes about 2 s on two
+        is for syntheses. A 64 x 64 hole in 256 x 256 takes about 2 s on two
         cores.
         """
         return fill_holes(self, image, mask, sources=sources, rng=rng, progress=progress)

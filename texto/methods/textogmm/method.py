@@ -17,6 +17,7 @@ from ...patches.noise import field_like
 from ...patches.pyramid import fitting_sizes, pyramid
 from ...steps.finish import finish
 from ...steps.guiding.guidance import WEIGHT
+from ...steps.inpainting.wrapping import seeing_across
 from . import guiding as guided
 from . import mixing as mixed
 from .inpainting import fill_holes
@@ -34,9 +35,10 @@ class TextoGMM(TextoGMMSettings):
     corrects the synthesis, whose patches are then replaced by their nearest neighbours in the
     exemplar and averaged; the same correspondence on the next finer grid carries it up.
     Beyond the published form, sliced-transport steps keep the statistics between passes, the
-    coarse levels are passed several times, the search sees a share of the patches, and a
-    finishing pass takes the blur of averaging away. The published form is
-    `n_iter=1, n_iter_sliced=0, search_share=1, finish="none"`.
+    coarse levels are passed several times, the search sees a share of the patches, averages fall
+    off towards the patches' rims, and a finishing pass takes the blur of averaging away. The
+    published form is
+    `n_iter=1, n_iter_sliced=0, search_share=1, recomposition="mean", finish="none"`.
     """
 
     summary = (
@@ -94,6 +96,7 @@ class TextoGMM(TextoGMMSettings):
         """Texture whose mix follows `weight_map`, see `texto.methods.textogmm.mixing.mix_along`."""
         return mixed.mix_along(self, models, weight_map, shape, rng=rng, progress=progress)
 
+    @seeing_across
     def inpaint(
         self,
         image: np.ndarray,
@@ -106,8 +109,8 @@ class TextoGMM(TextoGMMSettings):
         """`image` (H, W, C) with new pixels where `mask` (H, W) is True, see `Inpaints`.
 
         Raises TextoError where too few patches of `patch_size` touch no hole. The search sees
-        all known patches and averages are robust: `search_share`, `recomposition` and `tileable`
-        are for syntheses. A 64 x 64 hole in 256 x 256 takes about 2 s on two cores.
+        all known patches and averages are robust: `search_share` and `recomposition` are
+        for syntheses. A 64 x 64 hole in 256 x 256 takes about 2 s on two cores.
         """
         return fill_holes(self, image, mask, sources=sources, rng=rng, progress=progress)
 

@@ -88,8 +88,8 @@ class TextoGMMSettings(Method):
         choices=("barycentric", "random", "identity"),
     )
     recomposition: str = setting(
-        "mean",
-        "how overlapping patches are averaged",
+        "gaussian",
+        "how overlapping patches are averaged; mean: the published form",
         choices=WEIGHTINGS,
         stage="synthesis",
         unused_by=("inpaint",),

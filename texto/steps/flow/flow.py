@@ -21,15 +21,19 @@ from .octave import Octave
 class Pins:
     """What a flow may not change at one octave: `values` (h, w, C) where `held` is True.
 
-    held : (h, w, C) bool.
+    held : (h, w, C) bool. sure : whether the values come without the noise of their time, so
+    that matches go by them and not by what noise hides.
     """
 
     values: np.ndarray
     held: np.ndarray
+    sure: bool = False
 
     def along(self, picture: np.ndarray, time: float, noise: np.ndarray) -> np.ndarray:
         """`picture` (h, w, C) with the held values where their own flow is at `time`."""
-        own = np.float32(time) * self.values + np.float32(1 - time) * noise
+        own = np.float32(time) * self.values
+        if not self.sure:
+            own += np.float32(1 - time) * noise
         return np.where(self.held, own, picture)
 
 

@@ -1,4 +1,4 @@
-"""Holes filled by a flow: known pixels run along their own flow, the holes are free."""
+"""Holes filled by a flow: known pixels are known at all times, the holes are free."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from .octave import Octave
 from .settings import FlowSettings, scale_of
 
 ENOUGH = 200  # known patches with which no smaller ones are tried
-DEVIATION, FADING = 1.5, 4.0  # pixels, of what is added inside the rim
+DEVIATION, FADING = 0.6, 4.0  # pixels, of what is added inside the rim
+TINY = 1e-3  # of a sum of weights
 LOOSE = 2  # steps of the potentials, at most
 MARGIN = 2  # patches of the coarsest octave around the holes that the flow sees
 
@@ -83,7 +84,7 @@ def fill_holes(
         part = window.at(number)
         values = own.picture[part]
         held = np.broadcast_to(~hole[part][:, :, None], values.shape)
-        pins.append(Pins(values, held))
+        pins.append(Pins(values, held, sure=True))
     octaves = [
         _filling(octave, own.size)
         for octave, own in zip(method.octaves(len(banks)), banks, strict=True)
@@ -154,16 +155,16 @@ def _filling(octave: Octave, size: int) -> Octave:
 def _correction(missed: np.ndarray, holes: np.ndarray) -> np.ndarray:
     """(h, w, C): what `missed` (h, w, C) outside the `holes` (h, w) says of their rim.
 
-    Patches across the rim fit what is known but for a little. That difference, averaged over
-    the known pixels near, fades over a few pixels into the hole; without it the rim shows.
+    Patches across the rim fit what is known but for a little. What the known pixel nearest to
+    one in the hole and those next to it miss fades over a few pixels; without it the rim shows.
     """
     near = (DEVIATION, DEVIATION, 0)
     known = (~holes).astype(np.float32)[:, :, None]
     total = scipy.ndimage.gaussian_filter(missed * known, near)
-    share = scipy.ndimage.gaussian_filter(known, near)
-    depth = scipy.ndimage.distance_transform_edt(holes).astype(np.float32)[:, :, None]
-    fading = np.exp(-0.5 * np.square(depth / FADING))
-    return np.where(share > 1e-3, total / np.maximum(share, 1e-3), 0) * fading
+    total /= np.maximum(scipy.ndimage.gaussian_filter(known, near), TINY)
+    depth, nearest = scipy.ndimage.distance_transform_edt(holes, return_indices=True)
+    fading = np.exp(-0.5 * np.square(depth.astype(np.float32) / FADING))
+    return total[nearest[0], nearest[1]] * fading[:, :, None]
 
 
 def _known(barred: np.ndarray, size: int) -> np.ndarray:

@@ -13,6 +13,7 @@ from ...core.threads import mapped
 from ...patches.coherent import NEVER, coherent_search
 from ...patches.extraction import Grid
 from ...transport.posterior import balance, posterior
+from ...transport.ranks import least
 from .bank import Bank
 from .octave import Octave
 
@@ -91,12 +92,9 @@ class FullSearch:
             if before is not None:
                 self._discourage(costs, before, block, best)
             self._balance(costs, block, epsilon(time, best))
-            near = np.argpartition(costs, k - 1, axis=1)[:, :k]
-            values = np.take_along_axis(costs, near, axis=1)
-            order = np.argsort(values, axis=1, kind="stable")
-            near = np.take_along_axis(near, order, axis=1)
+            values, near = least(costs, k)
             place = result.costs[block].shape
-            result.costs[block] = np.take_along_axis(values, order, axis=1).reshape(place)
+            result.costs[block] = values.reshape(place)
             result.corners[block] = corners[near].reshape(*place, 2)
 
         for _ in mapped(search, self._blocks(shape)):

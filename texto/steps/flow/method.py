@@ -13,12 +13,14 @@ from ...core.state import kept_exemplar, only, take
 from ...core.threads import single_blas
 from ...core.types import Progress, Rng, as_image, as_shape, generator, silent
 from ..guiding.guidance import WEIGHT
+from ..inpainting.wrapping import seeing_across
 from . import guiding as guided
 from . import mixing as mixed
 from .bank import Bank, bank, principal_axes
 from .flow import Flow
 from .inpainting import fill_holes
 from .settings import FlowSettings, Scale, scale_of
+from .tone import toned
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ class FlowMethod(FlowSettings):
         """Texture whose mix follows `weight_map`, see `texto.steps.flow.mixing.mix_along`."""
         return mixed.mix_along(self, models, weight_map, shape, rng=rng, progress=progress)
 
+    @seeing_across
     def inpaint(
         self,
         image: np.ndarray,
@@ -94,8 +97,8 @@ class FlowMethod(FlowSettings):
     ) -> np.ndarray:
         """`image` (H, W, C) with new pixels where `mask` (H, W) is True, see `Inpaints`.
 
-        Known pixels run along their own flow, so patches across the rim see where they end.
-        Raises TextoError where too few patches touch no hole; `tileable` is for syntheses.
+        Known pixels bear no noise at any time, so patches across the rim see where they end.
+        Raises TextoError where too few patches touch no hole.
         """
         return fill_holes(self, image, mask, sources=sources, rng=rng, progress=progress)
 
@@ -146,10 +149,13 @@ class FlowModel:
             method.periodic,
             progress=progress,
         )
-        flowed = flow.run(generator(rng))
+        rng = generator(rng)
+        flowed = flow.run(rng)
         part = slice(height), slice(width)
         sources = None if flowed.sources is None else flowed.sources[part]
-        return self._scale.picture(flowed.picture[part]), sources
+        picture = self._scale.picture(flowed.picture[part])
+        share, periodic = method.tone_share, method.periodic
+        return toned(picture, self.exemplar, share, rng=rng, periodic=periodic), sources
 
     def state(self) -> dict[str, np.ndarray]:
         """The exemplar and the axes."""

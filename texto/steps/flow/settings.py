@@ -52,6 +52,11 @@ class FlowSettings(Method):
         return 1
 
     @property
+    def tone_share(self) -> float:
+        """How far the tones of a texture go to the exemplar's in the end, see `toned`."""
+        return 0.0
+
+    @property
     def blends(self) -> bool:
         """Whether a mix blends velocities; otherwise it shares the exemplars out."""
         return False
