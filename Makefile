@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 .PHONY: demo test bench check tables clean
 
 demo: .venv/installed
-	$(BIN)/texto demo -o demo
+	$(BIN)/texto demo -o demo --force
 
 test: .venv/tested
 	$(BIN)/python -m pytest -q -n auto --dist worksteal

@@ -8,11 +8,9 @@ and are imported when they run: `texto --help` loads no numerical library.
 from __future__ import annotations
 
 import sys
-import traceback
 from collections.abc import Sequence
-from importlib import import_module
 
-from .commands import arguments, console, signals
+from .commands import arguments, console, dispatch, failures, signals
 from .core import processes
 from .transport import pot_import
 
@@ -43,7 +41,7 @@ def _outcome(argv: list[str]) -> int:
         return 0
     except Exception as error:
         verbose = bool({"-v", "--verbose"} & set(argv))
-        return _report(error, verbose)
+        return failures.tell(error, verbose=verbose)
 
 
 def _run(argv: list[str]) -> int:
@@ -51,34 +49,5 @@ def _run(argv: list[str]) -> int:
         options = arguments.parse(argv, quiet=processes.rank() > 0)
     except SystemExit as done:  # argparse, after --help or --version
         return int(done.code or 0)
-    command = import_module(f"texto.commands.{options.command}")
     with console.warnings_as_notes(quiet=options.quiet, verbose=options.verbose):
-        return command.run(options) or 0
-
-
-def _report(error: Exception, verbose: bool) -> int:
-    """Print one line for `error`; 2 where it is foreseeable, 1 where it is our bug."""
-    told = _foreseeable(error)
-    if told is not None:
-        console.complain(f"texto: error: {told}")
-        return 2
-    if verbose:
-        console.complain_verbatim("".join(traceback.format_exception(error)))
-    kind = type(error).__name__
-    advice = "please report it with the command" + ("" if verbose else " and the output of -v")
-    console.complain(f"texto: error: internal error: {kind}: {error}; {advice}")
-    return 1
-
-
-def _foreseeable(error: Exception) -> str | None:
-    """`error` as WHAT: WHY; WHAT TO DO, or None where only a bug can have raised it."""
-    from .core.errors import TextoError
-
-    if isinstance(error, TextoError):
-        return str(error)
-    if isinstance(error, MemoryError):
-        return f"memory: {str(error) or 'there is not enough'}; choose a smaller size with -s"
-    if isinstance(error, OSError):
-        what = "standard output" if error.filename is None else repr(error.filename)
-        return f"{what}: {error.strerror or error}; check the path and the disk"
-    return None
+        return dispatch.run(options)

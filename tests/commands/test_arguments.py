@@ -41,7 +41,7 @@ def numeric_options():
 def test_the_numeric_options_are_all_found():
     found = set(numeric_options())
     synth = {option for command, option in found if command == "synth"}
-    assert synth == {"--size", "--num", "--seed", "--fit-seed", "--bits", "--max-pixels"}
+    assert synth == {"--size", "--num", "--seed", "--fit-seed", "--bits", "--max-pixels", "--jobs"}
     assert ("fit", "--seed") in found
 
 
@@ -119,7 +119,7 @@ def test_the_last_seed_is_in_range_too(refused, done):
         (["synth", "wall.png", "--sede=3"], "'--sede': is not known; did you mean --seed"),
         (["synth", "wall.png", "--see", "3"], "--seed"),
         (["synth", "wall.png", "--tilable"], "did you mean --tileable"),
-        (["synth", "wall.png", "other.png"], "'other.png'"),
+        (["demo", "other.png"], "'other.png'"),
         (["synth"], "EXEMPLAR|MODEL: is missing"),
         (["fit"], "EXEMPLAR: is missing"),
         (["synth", "wall.png", "-s"], "-s/--size: expected one argument"),
@@ -172,3 +172,11 @@ def test_options_are_frozen():
         del options.seed
     with pytest.raises(AttributeError, match="no option 'sede'"):
         _ = options.sede
+
+
+def test_advice_of_the_library_names_options(refused, folder):
+    Image.new("RGBA", (8, 8), (1, 2, 3, 4)).save("clear.png")
+    assert "choose --alpha ignore (drop it), white (lay it on white) or keep" in refused(
+        "tile", "clear.png"
+    )
+    assert "give --max-pixels N" in refused("tile", "wall.png", "--max-pixels", 9)

@@ -68,7 +68,7 @@ def test_version_numbers(version, numbers):
     assert doctor._numbers(version) == numbers
 
 
-def test_demo(folder, done, monkeypatch, pixels):
+def test_demo(folder, done, refused, monkeypatch, pixels):
     monkeypatch.setattr(demo, "_DRAWN", "no-such-exemplar")
     first = done("demo", "-m", "gaussian", "-o", "shown")
     assert "texto: note: the repository's data folder is not here" in first.err
@@ -80,7 +80,9 @@ def test_demo(folder, done, monkeypatch, pixels):
     assert np.array_equal(sheet[:256, :256], pixels("shown/gravel_exemplar.png"))
     assert np.array_equal(sheet[:, -512:], pixels("shown/gravel_result.png"))
     assert (sheet[256:, :256] == 255).all()
-    report = json.loads(done("demo", "-m", "gaussian", "-o", "shown", "--json", "-q").out)
+    again = ("demo", "-m", "gaussian", "-o", "shown", "--json", "-q")
+    assert "exists already; use --force" in refused(*again)
+    report = json.loads(done(*again, "--force").out)
     assert {path.name: path.read_bytes() for path in Path("shown").iterdir()} == made
     assert [entry["exemplar"] for entry in report] == ["gravel", "brick"]
 

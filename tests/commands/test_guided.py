@@ -106,8 +106,8 @@ def test_settings_from_a_picture(folder, done, guide, pixels):
 
 def test_plot_and_depth(folder, done, guide):
     quick = ("-m", "patch-ot", "--set", "n_iter=2", "--set", "n_iter_dual=1", "--seed", 1)
-    (path,) = done("synth", "wall.png", "--guide", guide, *quick, "--plot", "--bits", 16).paths
-    assert Path("wall_patch-ot_36x28_s1_loss.png").exists()
+    path, drawn = done("synth", "wall.png", "--guide", guide, *quick, "--plot", "--bits", 16).paths
+    assert drawn == "wall_patch-ot_36x28_s1_loss.png" and Path(drawn).exists()
     assert open_image(path).bits == 16 and record_of(path)["guide_weight"] == 0.4
 
 

@@ -262,3 +262,18 @@ def test_wrong_sources(pair, fitted, done, refused):
     )
     assert "is a model" in refused("mix", *pair, "--map", fitted[0])
     assert "nope.png" in refused("mix", "wall.png", "nope.png")
+
+
+def test_a_picture_that_is_too_small_is_refused_before_the_others_are_fitted(
+    folder, refused, bricks, monkeypatch
+):
+    Image.fromarray(bricks(5, 5)).save("five.png")
+    fit, shapes = package.TextoGMM.fit, []
+
+    def watched(self, exemplar, **kwargs):
+        shapes.append(exemplar.shape)
+        return fit(self, exemplar, **kwargs)
+
+    monkeypatch.setattr(package.TextoGMM, "fit", watched)
+    assert "5x5" in refused("mix", "wall.png", "five.png", "-m", "textogmm", "--seed", 1)
+    assert shapes == [(5, 5, 3)]

@@ -88,6 +88,7 @@ def test_folder_template_and_plain_name(folder, done, pixels):
         ("out/{stem}-{size}-{method}.png", "out/wall-16x16-gaussian.png"),
         ("plain.png", "plain.png"),
         ("{not this}.png", "{not this}.png"),
+        ("{{stem}}{{{size}.png", "{stem}{16x16.png"),
     ):
         assert done("synth", "wall.png", *QUICK, "-o", output, "--force").paths == [path]
         assert pixels(path).shape == (16, 16, 3)

@@ -8,7 +8,8 @@ PATCH_OT = ("-m", "patch-ot", "-s", "16", "--seed", "1", "--set", "n_iter=2")
 
 def test_a_curve_beside_every_picture(folder, done):
     outcome = done("synth", "wall.png", *PATCH_OT, "-n", 2, "--plot")
-    assert outcome.paths == [f"wall_patch-ot_16x16_s{seed}.png" for seed in (1, 2)]
+    names = [f"wall_patch-ot_16x16_s{seed}" for seed in (1, 2)]
+    assert outcome.paths == [f"{name}{end}.png" for name in names for end in ("", "_loss")]
     assert outcome.err == ""
     for seed in (1, 2):
         assert read_image(f"wall_patch-ot_16x16_s{seed}_loss.png").shape == (540, 960, 3)

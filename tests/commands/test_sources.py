@@ -13,9 +13,11 @@ QUICK = (*(f"--set={pair}" for pair in SETTINGS), "-s", "33x21", "--seed", 1)
 def test_sources_lie_beside_every_picture_and_change_nothing(folder, done, pixels):
     outcome = done("synth", "wall.png", *QUICK, "-n", 2, "--show-sources")
     assert outcome.err == ""
-    assert outcome.paths == [f"wall_ot-flow_33x21_s{seed}.png" for seed in (1, 2)]
-    for path in outcome.paths:
-        shown = pixels(path.replace(".png", "_sources.png"))
+    made = [f"wall_ot-flow_33x21_s{seed}.png" for seed in (1, 2)]
+    assert outcome.paths[::2] == made
+    for path, sources in zip(made, outcome.paths[1::2], strict=True):
+        assert sources == path.replace(".png", "_sources.png")
+        shown = pixels(sources)
         assert shown.shape == (21, 33, 3) and shown.dtype == np.uint8
         assert np.ptp(shown[..., 0]) > 100 and np.ptp(shown[..., 1]) > 100
     done("synth", "wall.png", *QUICK, "-o", "plain.png")

@@ -130,6 +130,12 @@ def test_stale_temporaries_go_and_live_ones_stay(tmp_path):
     assert sorted(os.listdir(tmp_path)) == sorted([live.name, other.name, "out"])
 
 
+def test_permissions_stay(old):
+    old.chmod(0o604)
+    write(old)
+    assert old.stat().st_mode & 0o777 == 0o604
+
+
 NAMES = ["a b", "-x", "ä€😀", "two\nlines", "x" * 255, "\udcff"]
 
 
@@ -149,6 +155,7 @@ PLACES = {
     ".": "is a folder",
     "out.bin": "exists already",
     "pipe": "not a regular file",
+    "loop": "in a loop of links",
     "/dev/full": "not a regular file",
     "y" * 256: "longer than 255 bytes",
     "z" * 256 + "/out": "folder does not exist",
@@ -158,6 +165,8 @@ PLACES = {
 @pytest.mark.parametrize("place", PLACES)
 def test_places_refused_before_any_work(old, place):
     os.mkfifo(old.parent / "pipe")
+    os.symlink("pool", old.parent / "loop")
+    os.symlink("loop", old.parent / "pool")
     with pytest.raises(TextoError, match=PLACES[place]) as refusal:
         check_writable(old.parent / place)
     assert refusal.value.what.startswith("output ")

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 
 from .. import __version__
+from . import stdin
 from .options import Options, editing, judging, making, telling, weights
 
 ADD = (
@@ -36,11 +37,17 @@ def parse(argv: Sequence[str], *, quiet: bool = False) -> Options:
     parser = build_parser()
     options, extra = parser.parse_known_args(_bare_tileable(argv))
     chosen = subparsers(parser).get(options.command, parser)
-    if extra:
+    late = _late_pictures(options, extra)
+    if extra and not late:
         _refuse_extra(extra[0], chosen)
     if chosen is parser:
         parser.error("the following arguments are required: COMMAND")
     values = {key: tuple(v) if isinstance(v, list) else v for key, v in vars(options).items()}
+    if late:
+        values["pictures"] += tuple(extra)
+    values = stdin.named(values)
+    if "pictures" in values:  # the one of most runs, see `commands.many` for others
+        values["source"] = values["pictures"][0] if len(values["pictures"]) == 1 else None
     return Options({**values, "quiet": options.quiet or quiet})
 
 
@@ -64,6 +71,12 @@ def subparsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentPa
         if isinstance(action, argparse._SubParsersAction):
             return dict(action.choices)
     return {}
+
+
+def _late_pictures(options: argparse.Namespace, extra: Sequence[str]) -> bool:
+    """Whether `extra` are pictures that come after options, which argparse does not take."""
+    several = bool(vars(options).get("pictures"))
+    return several and not any(len(word) > 1 and word[0] == "-" for word in extra)
 
 
 def _bare_tileable(argv: Sequence[str]) -> list[str]:

@@ -16,6 +16,7 @@ from ..core.errors import TextoError
 from . import outputs, values
 from .console import complain, say, say_json
 from .options import Options
+from .reading import Reading
 from .running import told_time
 
 DEFAULT_SEEDS = 3
@@ -49,9 +50,8 @@ def _prepared(options: Options) -> running.Comparison:
         entries = asked.by_names(asked.ALL if options.methods is None else options.methods, entries)
     entries = asked.with_settings(entries, options.settings)
     seeds, wanted = _seeds(options, given), _wanted(options, given)
-    opened = open_exemplars(
-        paths, maps=options.maps, alpha=options.alpha, max_pixels=options.max_pixels
-    )
+    reading = Reading.of(options)
+    opened = open_exemplars(paths, maps=options.maps, alpha=reading.alpha, read=reading.open)
     for each in opened:
         exemplar = described(each, wanted)
         outputs.check_memory(exemplar.result_shape, each.pixels.shape[2])

@@ -7,8 +7,14 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
+
+from . import stdin
+
+Listener = Callable[[str, Any], None]
+_listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -21,8 +27,33 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+@contextlib.contextmanager
+def heard_by(listener: Listener | None) -> Iterator[None]:
+    """What is said inside the block is not printed, but goes to the `listener`, if there is one.
+
+    It gets "line" and a text for a result, "json" and a value, "aside" and a text for the rest.
+    """
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+def _heard(kind: str, what: Any) -> bool:
+    """Whether there is a listener, who is told `what`; what the listener says is printed."""
+    listener = _listener.get()
+    if listener is None:
+        return False
+    with heard_by(None):
+        listener(kind, what)
+    return True
+
+
 def say(text: str) -> None:
     """Print a result. A reader that went away (`| head`) does not stop the work."""
+    if _heard("line", text):
+        return
     try:
         try:
             print(text, flush=True)
@@ -35,6 +66,8 @@ def say(text: str) -> None:
 
 def say_json(value: Any) -> None:
     """Print `value` as JSON, keys sorted."""
+    if _heard("json", value):
+        return
     say(json.dumps(value, indent=2, sort_keys=True, default=str))
 
 
@@ -47,6 +80,9 @@ def write_bytes(data: bytes) -> None:
 
 def complain(line: str) -> None:
     """Print one line on stderr, whatever is in it."""
+    line = line.replace(stdin.PATH, "-")  # as it was typed
+    if _heard("aside", line):
+        return
     complain_verbatim(one_line(line) + "\n")
 
 

@@ -29,12 +29,12 @@ _PHOTOGRAPH, _SPARE, _DRAWN = "gravel", "brick", "woven"
 
 
 def run(options: Options) -> None:
-    """Write exemplar, result and sheet of two exemplars, replacing those of an earlier run."""
+    """Write exemplar, result and sheet of two exemplars."""
     method = registry.method_class(options.method or DEFAULT_METHOD)()
     folder = _made_folder(options.output)
     for name in (_PHOTOGRAPH, _SPARE, _DRAWN):
         for path in _paths(folder, name):
-            check_writable(path, force=True)
+            check_writable(path, force=options.force)
     report = []
     with progress_bar(quiet=options.quiet) as progress:
         for name, exemplar in _exemplars():

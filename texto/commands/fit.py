@@ -31,7 +31,7 @@ def run(options: Options) -> None:
     plot = path.with_name(f"{path.stem}_loss.png") if options.plot else None
     written = [path, *filter(None, [plot])]
     read = [origin.path, *origin.others, *([Path(options.ignore)] if options.ignore else [])]
-    outputs.check_outputs(written, read, force=options.force)
+    outputs.check_outputs(written, read, options)
     kept.check(origin, [*written, *read], force=options.force)
     start = time.perf_counter()
     with (
@@ -51,15 +51,17 @@ def run(options: Options) -> None:
         notes["ignore"] = origin.ignored.name
     if not origin.stack.plain:
         notes |= origin.stack.notes()
-    model_files.save(model, path, notes=notes, force=options.force)
+    model_files.save(model, path, notes=notes, force=options.force or options.skip_existing)
     if plot:
-        curves.draw(training_steps(model) or history.steps, method, seeds.first, plot)
+        plot = curves.draw(training_steps(model) or history.steps, method, seeds.first, plot)
     seeds.tell(quiet=options.quiet)
     if options.json:
         seconds = round(time.perf_counter() - start, 3)
-        say_json({"path": str(path), "seed": seeds.first, "seconds": seconds})
-    else:
-        say(str(path))
+        entry = {"path": str(path), "seed": seeds.first, "seconds": seconds}
+        say_json({**entry, "plot": str(plot)} if plot else entry)
+        return
+    for made_file in filter(None, (path, plot)):
+        say(str(made_file))
 
 
 def _check_suffix(path: Path) -> None:

@@ -156,9 +156,10 @@ def _made(job: Job, seed: int, options: Options, progress: Progress) -> Mapping[
     write_picture(
         values, path, bits=plan.bits, text=text, meaning=meaning, metadata=job.origin.metadata[0]
     )
-    if plot:
-        curves.draw(history.steps, job.method, seed, plot)
-    if path and not options.json:
-        say(str(path))
+    drawn = curves.draw(history.steps, job.method, seed, plot) if plot else None
+    for written in filter(None, (path, drawn)):
+        if not options.json:
+            say(str(written))
     seconds = round(time.perf_counter() - start, 3)
-    return {"path": str(path), "size": plan.size, "seed": seed, "s": seconds}
+    entry = {"path": str(path), "size": plan.size, "seed": seed, "s": seconds}
+    return {**entry, "plot": str(drawn)} if drawn else entry

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..io import model_files, records
+from . import stdin
 from .console import one_line, say, say_json
 from .options import Options
 from .reading import is_model
@@ -13,8 +14,12 @@ from .reading import is_model
 
 def run(options: Options) -> None:
     """Print the record of a picture, or the metadata of a model."""
-    read = model_files.inspect if is_model(options.file) else records.stored_fields
-    stored = read(options.file)
+    if is_model(options.file):
+        stored = model_files.inspect(options.file)
+    elif stdin.is_meant(options.file):
+        stored = records.stored_fields(stdin.NAME, options.stdin)
+    else:
+        stored = records.stored_fields(options.file)
     if options.json:
         say_json(stored)
         return

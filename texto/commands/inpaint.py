@@ -70,7 +70,7 @@ def _planned(options: Options) -> Job:
     )
     target = editing.target(options, DEFAULT_NAME, found.given, plan, seeds)
     inputs: list[str | Path] = [*found.given.paths, *found.files]
-    outputs.check_outputs(target.files, inputs, force=options.force)
+    outputs.check_outputs(target.files, inputs, options)
     return Job(method, tileable, found, seeds, target)
 
 

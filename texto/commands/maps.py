@@ -20,7 +20,7 @@ from ..io import model_files, records
 from ..io.images import Picture
 from ..io.maps import Layout, Map, check_size, check_weights
 from ..io.records import Record
-from . import containers
+from . import containers, stages
 from .options import Options
 from .reading import Reading
 
@@ -87,6 +87,7 @@ def opened(
     weights = _weights_of(options, len(paths), repeated)
     kinds = _kinds_of(options, len(paths), repeated)
     reading = dataclasses.replace(Reading.of(options, repeated), own=own)
+    stages.reached(options, "opening")
     if alpha is not None:
         reading = dataclasses.replace(reading, alpha=alpha)
     pictures = [reading.open(path, kind) for path, kind in zip(paths, kinds, strict=True)]

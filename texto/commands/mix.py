@@ -22,6 +22,7 @@ from .containers import write_picture
 from .mix_plan import Job, beside, is_saved, planned
 from .options import Options
 from .running import threads, told_time
+from .source import Source
 
 Make = Callable[[int, Progress], list[np.ndarray]]  # one picture for each map
 
@@ -34,11 +35,18 @@ def run(options: Options) -> None:
         progress_bar(quiet=options.quiet) as progress,
     ):
         with told_time("fit", options):
-            models = [origin.fitted(progress) for origin in job.origins]
+            models = _fitted(job.origins, progress)
         entries = list(_written(job, models, options, progress))
     job.seeds.tell(quiet=options.quiet)
     if options.json:
         say_json({"outputs": entries, "weights": [list(mix) for mix in job.mixes]})
+
+
+def _fitted(origins: Sequence[Source], progress: Progress) -> list[Model]:
+    """The model of each; the smallest is fitted first, as what is too small is refused then."""
+    order = sorted(range(len(origins)), key=lambda k: min(origins[k].shape))
+    models = {k: origins[k].fitted(progress) for k in order}
+    return [models[k] for k in range(len(origins))]
 
 
 def _written(

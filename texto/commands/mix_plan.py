@@ -267,11 +267,11 @@ def _checked_outputs(
         files += [beside(p, k) for p in list(files) for k in range(1, options.steps + 1)]
     if is_saved(first[0]):
         _check_saved(options)
-        outputs.check_outputs(files, inputs, force=options.force)
+        outputs.check_outputs(files, inputs, options)
         return [8]
     bits = maps.depths(stack, first, given=options.bits)
     outputs.check_stdout(options, (options.steps or 1) * options.num * len(first))
-    outputs.check_outputs(files, inputs, force=options.force)
+    outputs.check_outputs(files, inputs, options)
     return bits
 
 

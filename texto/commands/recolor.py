@@ -154,8 +154,11 @@ def _check_files(options: Options, target: Target, figure: Path | None) -> None:
     """Raise TextoError where a picture or the figure could not be written."""
     if figure is not None:
         check_suffix(figure, "--figure")
-    files = [*target.files, *filter(None, [figure])]
-    outputs.check_outputs(files, [*target.given.paths, options.like], force=options.force)
+    files, named = [*target.files], {}
+    if figure is not None:
+        files, named = [*files, figure], {figure: "--figure"}
+    inputs = [*target.given.paths, options.like]
+    outputs.check_outputs(files, inputs, options, named=named)
 
 
 def _check_memory(shape: tuple[int, int], channels: int) -> None:

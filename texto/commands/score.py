@@ -94,7 +94,7 @@ def _output(options: Options) -> Path | None:
         raise TextoError(
             f"output {options.output!r}", f"has the suffix {path.suffix!r}", f"name it ...{CSV}"
         )
-    outputs.check_outputs([path], [options.source, *options.results], force=options.force)
+    outputs.check_outputs([path], [options.source, *options.results], options)
     return path
 
 

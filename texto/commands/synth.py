@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +37,10 @@ def run(options: Options) -> None:
         say_json({"outputs": entries})
 
 
-def _made(job: Job, options: Options, progress: Progress) -> list[Mapping[str, Any]]:
+def _made(job: Job, options: Options, progress: Progress) -> list[dict[str, Any]]:
     with told_time("fit", options):
         model = job.origin.fitted(progress)
-    entries: list[Mapping[str, Any]] = []
+    entries: list[dict[str, Any]] = []
     for records, paths, plot, shown in zip(
         job.records, job.paths, job.plots, job.shown, strict=True
     ):
@@ -63,11 +62,13 @@ def _made(job: Job, options: Options, progress: Progress) -> list[Mapping[str, A
             )
         if plot:
             steps = history.steps or training_steps(model)
-            curves.draw(steps, model.method, plan.seed, plot)
+            plot = curves.draw(steps, model.method, plan.seed, plot)
         seconds = round(time.perf_counter() - start, 3)
         for path in paths:
             entries.append({"path": str(path), "size": plan.size, "seed": plan.seed, "s": seconds})
-            if path and not options.json:
+        entries[-1] |= {name: str(p) for name, p in (("plot", plot), ("sources", shown)) if p}
+        for path in filter(None, [*paths, plot, shown]):
+            if not options.json:
                 say(str(path))
     return entries
 

@@ -120,7 +120,7 @@ def check_outputs(
         raise TextoError("--plot", "needs a file to go beside", "name a file or folder with -o")
     outputs.check_stdout(options, len(paths))
     files = [path for path in [*paths, *plots] if path]
-    outputs.check_outputs(files, inputs, force=options.force)
+    outputs.check_outputs(files, inputs, options)
 
 
 def opened(options: Options, repeated: Record | None) -> Source:

@@ -105,7 +105,7 @@ def _check_outputs(options: Options, target: Target) -> None:
         if not files:
             raise TextoError("--check", "has no file to stand beside", "name a file with -o")
         files += [preview_of(path) for path in files]
-    outputs.check_outputs(files, target.given.paths, force=options.force)
+    outputs.check_outputs(files, target.given.paths, options)
 
 
 def _made(job: Job, seed: int, options: Options, progress: Progress) -> list[Mapping[str, Any]]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from ..core.choices import Alpha
     from ..editing.maps import Stack
+    from ..io.images import Picture
 
 # Of results: (height, width), a multiple of the exemplar's, or each exemplar's own.
 Wanted = tuple[int, int] | float | None
@@ -43,18 +45,18 @@ def open_exemplars(
     paths: Sequence[str | os.PathLike],
     *,
     maps: Sequence[Sequence[str | os.PathLike]] = (),
-    alpha: Alpha | None = None,
-    max_pixels: int | None = None,
+    alpha: Alpha = "refuse",
+    read: Callable[[str | os.PathLike], Picture] | None = None,
 ) -> list[Opened]:
     """The pictures at `paths` under distinct names made of their stems.
 
-    `maps` : for each kind of map its files, one for each picture.
+    `maps` : for each kind of map its files, one for each picture. They are read by `read`, which
+    treats opacity as `alpha` says, or else by `open_image`.
     """
     from ..editing.maps import stack
-    from ..io.images import MAX_PIXELS, open_image
+    from ..io.images import open_image
 
-    alpha = alpha or "refuse"
-    limit = MAX_PIXELS if max_pixels is None else max_pixels
+    read = read or partial(open_image, alpha=alpha)
     for each in maps:
         if len(each) != len(paths):
             why = f"names {len(each)} maps for {len(paths)} exemplars"
@@ -62,7 +64,7 @@ def open_exemplars(
     found: list[Opened] = []
     for number, path in enumerate(paths):
         files = [path, *(each[number] for each in maps)]
-        pictures = [open_image(file, alpha=alpha, max_pixels=limit) for file in files]
+        pictures = [read(file) for file in files]
         name = _free(store.file_name(Path(path).stem), [each.name for each in found])
         pixels, layout = pictures[0].pixels, None
         if maps:

@@ -27,6 +27,9 @@ _WORDS: dict[Kind, str] = {
 }
 _BY_WORD = {word: kind for kind, words in _WORDS.items() for word in words.split()}
 _ASIDE = re.compile(r"gl|dx|ogl|opengl|directx|[0-9]{1,2}k|[0-9]{3,5}(x[0-9]+)?|png|jpe?g|exr")
+_COLOUR_WORDS = "albedo basecolor basecolour color colour diffuse diff col"
+_COLOURS = frozenset(_COLOUR_WORDS.split())
+_RESOLUTION = re.compile(r"[0-9]{1,2}k|[0-9]{3,5}(x[0-9]+)?")
 _MOST_LABELS = 1 << 16
 
 
@@ -36,14 +39,39 @@ def kind_in_name(path: str | os.PathLike) -> Kind | None:
     The last word counts, but for resolutions and the like, as in `wall_nor_gl_1k.png`. A letter
     or two alone are a name, as in `n.png`.
     """
+    return _BY_WORD.get(_parted(path)[1])
+
+
+def set_in_name(path: str | os.PathLike) -> tuple[str, str]:
+    """The name of the set that a picture belongs to, and what it is in it: a kind, or "".
+
+    The set's name is what stands before the word of the map, with the resolution:
+    `wall_normal.png` is ("wall", "normal"), `wall_albedo_1k.png` is ("wall_1k", "colour"), and
+    `wall.png`, which has no word, is ("wall", "").
+    """
+    before, word, aside = _parted(path)
+    part = "colour" if word in _COLOURS else _BY_WORD.get(word, "")
+    resolution = [each for each in aside if _RESOLUTION.fullmatch(each)]
+    return "_".join([*before, *resolution]), part
+
+
+def _parted(path: str | os.PathLike) -> tuple[list[str], str, list[str]]:
+    """The words of a file's name: those before the one that tells the map, that one, those after.
+
+    It is "" where none tells it. Two words that are one, as in ambient occlusion, are joined.
+    """
     stem = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", PurePath(os.fspath(path)).stem)
     words = [word.casefold() for word in re.split(r"[_\-. ]+", stem) if word]
+    aside: list[str] = []
     while len(words) > 1 and _ASIDE.fullmatch(words[-1]):
-        words.pop()
-    if len(words) > 2 and words[-2] + words[-1] in _BY_WORD:  # ambient occlusion
-        return _BY_WORD[words[-2] + words[-1]]
-    alone = len(words) == 1 and len(words[0]) < 3
-    return None if alone or not words else _BY_WORD.get(words[-1])
+        aside.insert(0, words.pop())
+    for n in (2, 1):
+        word = "".join(words[-n:])
+        if word not in _BY_WORD and word not in _COLOURS:
+            continue
+        if len(words) > n or (len(words) == n and len(words[0]) > 2):
+            return words[:-n], word, aside
+    return words, "", aside
 
 
 @dataclass(frozen=True)

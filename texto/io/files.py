@@ -62,16 +62,19 @@ def replacing(path: str | os.PathLike) -> Iterator[BinaryIO]:
 
     The data goes to a temporary file in the same folder, is flushed to the disk and moved into
     place with `os.replace`, so an interruption at any moment leaves the old file untouched.
-    A symbolic link is followed. Raises TextoError where the folder or the disk refuses.
+    A symbolic link is followed, and an old file's permissions stay. Raises TextoError where the
+    folder or the disk refuses.
     """
     target = Path(os.path.realpath(path))
     temporary = target.parent / f"{_MARK}{os.getpid()}-{secrets.token_hex(4)}"
-    _remove_stale(target.parent)
+    remove_stale(target.parent)
     try:
         with open(temporary, "xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
+        with contextlib.suppress(OSError):
+            os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
         os.replace(temporary, target)
         _sync_folder(target.parent)
     except OSError as error:
@@ -85,14 +88,16 @@ def replacing(path: str | os.PathLike) -> Iterator[BinaryIO]:
             temporary.unlink()
 
 
-def check_writable(path: str | os.PathLike, *, force: bool = False) -> None:
+def check_writable(path: str | os.PathLike, *, force: bool = False, option: str = "output") -> None:
     """Raise TextoError at once where `path` could not be written later.
 
-    Refused: a missing or read-only folder, a folder in the file's place, and an existing file
-    unless `force`.
+    Refused: a missing or read-only folder, a folder in the file's place, links that lead nowhere
+    but to each other, and an existing file unless `force`. `option` : what named the file.
     """
     target = Path(os.path.realpath(path))
-    what = f"output {str(path)!r}"
+    what = f"{option} {str(path)!r}"
+    if os.path.islink(target):  # still one, with all links followed
+        raise TextoError(what, "is a link in a loop of links", "remove it, or choose another name")
     if not os.path.isdir(target.parent):
         raise TextoError(what, "its folder does not exist", "create the folder first")
     if os.path.isdir(target):
@@ -116,7 +121,7 @@ def _sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def _remove_stale(folder: Path) -> None:
+def remove_stale(folder: Path) -> None:
     """Remove temporary files whose writer was killed: dead process, or older than an hour."""
     with contextlib.suppress(OSError):
         for left in folder.glob(f"{_MARK}*"):

@@ -8,6 +8,7 @@ colours; normals, data and labels are never converted.
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import warnings
@@ -30,6 +31,8 @@ PathLike = str | os.PathLike
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 512 << 20
 SUFFIXES = tuple(encode.FORMATS)
+_READ_ONLY = ".gif .pgm .pbm .pam .pfm .j2k .j2c .jpf .jpx .jpe .jfif .apng"
+READABLE = (*SUFFIXES, *_READ_ONLY.split())
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +64,11 @@ def open_image(
     own: bool = False,
     max_pixels: int = MAX_PIXELS,
     max_bytes: int = MAX_BYTES,
+    data: bytes | None = None,
 ) -> Picture:
     """The picture in the file `path`: its first frame, upright, in sRGB.
+
+    `data` : the bytes of the file, where they are here already; `path` is then what it is called.
 
     An alpha channel that is opaque everywhere is dropped. For any other, `alpha` decides:
     "refuse" it, "ignore" it (keep the colours behind it), lay the picture on "white", or "keep"
@@ -73,7 +79,7 @@ def open_image(
     no picture, damaged, of more than `max_pixels` pixels (checked before decoding), or whose
     floating-point values are not finite. Memory: about 8 bytes a sample.
     """
-    picture, notes = _open(path, alpha, kind, own, max_pixels, max_bytes)
+    picture, notes = _open(path, alpha, kind, own, max_pixels, max_bytes, data)
     for note in notes:
         warnings.warn(note, TextoWarning, stacklevel=2)
     return picture
@@ -99,18 +105,18 @@ def read_image(
     return picture.pixels
 
 
-def read_text(path: PathLike) -> dict[str, str]:
+def read_text(path: PathLike, data: bytes | None = None) -> dict[str, str]:
     """The text chunks of a PNG by keyword, without decoding its pixels; {} for other formats.
 
-    Texts beyond 4 MiB in all are left out with a note. Raises TextoError for a file that cannot
-    be opened or whose chunks are damaged. Memory: the file.
+    Texts beyond 4 MiB in all are left out with a note. `data` : see `open_image`. Raises
+    TextoError for a file that cannot be opened or whose chunks are damaged. Memory: the file.
     """
     what = _name(path)
-    with _opened(path) as file:
-        data = file.read(len(png.SIGNATURE))
-        if data != png.SIGNATURE:
+    with _opened(path) if data is None else io.BytesIO(data) as file:
+        start = file.read(len(png.SIGNATURE))
+        if start != png.SIGNATURE:
             return {}
-        found, skipped = png.texts(data + file.read(MAX_BYTES), what)
+        found, skipped = png.texts(start + file.read(MAX_BYTES), what)
     if skipped:
         note = f"{what}: {skipped} text chunks are damaged or too long and left out"
         warnings.warn(note, TextoWarning, stacklevel=2)
@@ -171,7 +177,13 @@ def encode_image(
 
 
 def _open(
-    path: PathLike, alpha: Alpha, kind: Kind | None, own: bool, max_pixels: int, max_bytes: int
+    path: PathLike,
+    alpha: Alpha,
+    kind: Kind | None,
+    own: bool,
+    max_pixels: int,
+    max_bytes: int,
+    data: bytes | None = None,
 ) -> tuple[Picture, list[str]]:
     """The picture, and notes for the caller to give."""
     if alpha not in ALPHAS:
@@ -180,7 +192,7 @@ def _open(
         raise TextoError("kind", f"is {kind!r}", f"choose from {', '.join(KINDS)}")
     what = _name(path)
     suffix = Path(path).suffix.lower()
-    source = Source(what, _contents(path, max_bytes), max_pixels, suffix)
+    source = Source(what, _contents(path, max_bytes, data), max_pixels, suffix)
     samples = decode.decode(source)
     del source  # the pixels may need its place
     named = kind_in_name(path) or _kind_told(samples.metadata.text)
@@ -208,11 +220,12 @@ def _name(path: PathLike) -> str:
     return f"image {os.fspath(path)!r}"  # repr: a file name may hold control characters
 
 
-def _contents(path: PathLike, max_bytes: int) -> bytes:
-    """All bytes of the regular file `path`; TextoError if there are none or too many."""
+def _contents(path: PathLike, max_bytes: int, data: bytes | None) -> bytes:
+    """`data`, or the bytes of the regular file `path`; TextoError if there are none or too many."""
     what = _name(path)
-    with _opened(path) as file:
-        data = file.read(max_bytes + 1)
+    if data is None:
+        with _opened(path) as file:
+            data = file.read(max_bytes + 1)
     if not data:
         raise TextoError(what, "is an empty file", "give a picture")
     if len(data) > max_bytes:

@@ -151,10 +151,13 @@ class Record:
         return {KEY: json.dumps(fields, sort_keys=True)}
 
 
-def stored_fields(path: str | os.PathLike) -> dict[str, Any]:
-    """The record in the picture `path` as plain data; TextoError if there is none."""
+def stored_fields(path: str | os.PathLike, data: bytes | None = None) -> dict[str, Any]:
+    """The record in the picture `path` as plain data; TextoError if there is none.
+
+    `data` : the bytes of the file, where they are here already.
+    """
     what = f"picture {os.fspath(path)!r}"
-    text = read_text(path).get(KEY)
+    text = read_text(path, data).get(KEY)
     if text is None:
         raise TextoError(what, "carries no texto record", "give a PNG that texto made")
     try:

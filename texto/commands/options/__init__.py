@@ -12,6 +12,10 @@ class Options:
     def __init__(self, values: Mapping[str, Any]):
         vars(self).update(values)
 
+    def but(self, **changes: Any) -> Options:
+        """The same with `changes`."""
+        return Options({**vars(self), **changes})
+
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"this command has no option {name!r}")
 

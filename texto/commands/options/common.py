@@ -43,6 +43,36 @@ def weights_option(parser):
     )
 
 
+def pictures_option(parser, *, metavar: str = "IMAGE", what: str = "picture", needed: bool = True):
+    """The pictures, and what is asked for where they are several."""
+    parser.add_argument(
+        "pictures",
+        nargs="+" if needed else "*",
+        metavar=metavar,
+        help=f"{what} file, '-' for a picture on standard input; or several, or folders of them",
+    )
+    group = parser.add_argument_group(
+        "several pictures",
+        "Each is done for itself; -o names a folder or has {stem}. Of a folder, all pictures "
+        "are taken, but those inside its folders; wall.png (or wall_albedo.png, _color, _diffuse, "
+        "_basecolor) with wall_normal.png, wall_rough.png and the like are one with its maps. A "
+        "folder that -o names with a / at its end is made if it is missing. Those that fail are "
+        "told at the end.",
+    )
+    group.add_argument(
+        "--jobs",
+        type=Integer(1, 1024),
+        default=1,
+        metavar="N",
+        help="pictures at a time, which share the processors (default: 1)",
+    )
+    group.add_argument(
+        "--skip-existing",
+        action="store_true",
+        help="pass over pictures whose outputs are all there",
+    )
+
+
 def size_option(parser, *, of: str):
     """--size."""
     parser.add_argument(

@@ -12,6 +12,7 @@ from .common import (
     num_option,
     output_options,
     picture_options,
+    pictures_option,
     run_options,
     seed_option,
     strip_option,
@@ -26,7 +27,7 @@ def add_inpaint(commands):
         description="Fill the holes of a picture with the texture around them. All other pixels "
         "come back unchanged, at the picture's own depth.",
     )
-    parser.add_argument("source", metavar="IMAGE", help="picture file")
+    pictures_option(parser)
     _hole_options(parser)
     maps_options(parser, of="the picture's")
     kind_option(parser)
@@ -117,7 +118,7 @@ def add_tile(commands):
         "a strip of the picture, or filled by a method with the texture of the rest, which comes "
         "back unchanged, at the picture's own depth.",
     )
-    parser.add_argument("source", metavar="IMAGE", help="picture file")
+    pictures_option(parser)
     parser.add_argument(
         "--axis",
         choices=AXES,
@@ -161,7 +162,7 @@ def add_recolor(commands):
         "about their whole distribution. Colours travel by the optimal plan between Gaussian "
         "mixtures, along a map that is smoothed so that it amplifies no noise.",
     )
-    parser.add_argument("source", metavar="IMAGE", help="picture file")
+    pictures_option(parser)
     parser.add_argument(
         "--like", required=True, metavar="OTHER", help="picture with the colours, of any size"
     )

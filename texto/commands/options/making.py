@@ -16,6 +16,7 @@ from .common import (
     num_option,
     output_options,
     picture_options,
+    pictures_option,
     run_options,
     seed_option,
     size_option,
@@ -31,7 +32,7 @@ def add_synth(commands):
         description="Make texture of any size. A picture is fitted first; a model made by "
         "'texto fit' is used as it is.",
     )
-    parser.add_argument("source", nargs="?", metavar="EXEMPLAR|MODEL", help="picture or model file")
+    pictures_option(parser, metavar="EXEMPLAR|MODEL", what="picture or model", needed=False)
     maps_options(parser, of="the exemplar's")
     kind_option(parser)
     ignore_option(parser)
@@ -79,7 +80,7 @@ def add_fit(commands):
         description="Fit a method to a picture once and write a model, from which 'texto synth' "
         "makes pictures without fitting again.",
     )
-    parser.add_argument("source", metavar="EXEMPLAR", help="picture file")
+    pictures_option(parser, metavar="EXEMPLAR")
     maps_options(parser, of="the exemplar's")
     kind_option(parser)
     ignore_option(parser)

@@ -46,4 +46,5 @@ def add_demo(commands):
     parser.add_argument(
         "-o", "--output", metavar="FOLDER", default="demo", help="default: demo, made if missing"
     )
+    parser.add_argument("--force", action="store_true", help="replace files that exist")
     talk_options(parser)
