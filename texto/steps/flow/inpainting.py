@@ -102,7 +102,7 @@ def fill_holes(
         [(pin.held.shape[0], pin.held.shape[1]) for pin in pins],
         pins=pins,
         stage="inpaint",
-        progress=Share("inpaint", 0.0, FLOWING if method.settled_levels else 1.0, progress),
+        progress=Share("inpaint", 0.0, FLOWING, progress) if method.settled_levels else progress,
     )
     made = flow.run(rngs[-1]).picture
     made += _correction(pins[0].values - made, free[0][window.at(0)])
