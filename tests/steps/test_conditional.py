@@ -8,7 +8,8 @@ from texto.core.errors import TextoError
 from texto.methods.gaussian import Gaussian
 from texto.patches.masks import as_sources
 from texto.patches.noise import gaussian_field
-from texto.steps.conditional import Covariance, conditional_fill, masked_texton
+from texto.steps.conditional import conditional_fill, masked_texton
+from texto.steps.covariance import Covariance
 
 
 def texture(height=24, width=30, *, blur=1.0, seed=0):

@@ -1,9 +1,7 @@
 """The interface that every method shares: what it must do, and each power that it may have.
 
-A `Method` is a frozen dataclass of hyper-parameters. `fit` returns a `Model`, a frozen
-dataclass of arrays, and changes nothing else; `Model.synthesize` makes pictures from it.
-Whatever else a method or a model can do is a protocol below, asked for by `isinstance` and by
-nothing else. Sizes of pictures are (height, width) throughout.
+What a method or a model can do beyond `fit` and `synthesize` is a protocol below, asked for by
+`isinstance` and by nothing else. Sizes of pictures are (height, width) throughout.
 """
 
 from __future__ import annotations
@@ -44,7 +42,7 @@ class Model(Protocol):
 
 @runtime_checkable
 class Method(Protocol):
-    """Hyper-parameters of one published method."""
+    """Hyper-parameters of one published method: a frozen dataclass."""
 
     def fit(self, exemplar: np.ndarray, *, rng: Rng = None, progress: Progress = silent) -> Model:
         """A model of the texture in `exemplar`, (H, W, C) float32 in [0, 1]."""
@@ -86,8 +84,8 @@ class Inpaints(Method, Protocol):
     ) -> np.ndarray:
         """`image` (H, W, C) with the pixels where `mask` (H, W) is True made anew.
 
-        The texture is that of the known pixels, or of those among them where `sources` (H, W)
-        is True. Known pixels come back bit for bit; what the holes held has no influence.
+        The texture is that of the known pixels, or of those in `sources` (H, W). Known pixels
+        come back bit for bit; what the holes held has no influence.
         """
         ...
 
@@ -138,11 +136,10 @@ class Guides(Method, Protocol):
         """The texture of `exemplar` (H, W, C) along the luminance of `picture` (h, w, C').
 
         Both in [0, 1], C and C' may differ; the result is (height, width, C) float32 in [0, 1],
-        of `picture`'s size or, for shape = (height, width), of that size, to which the guide is
-        resized. A guide's luminance counts by its ranks only: it is matched to the exemplar's.
-        With `weight` 0 the guide is no more than the start; the larger the weight, the more of
-        its detail shows, and the less of the texture's own structure is left. Raises TextoError
-        for a wrong weight and for settings with which the texture would repeat.
+        of `picture`'s size or of `shape`, to which the guide is resized. A guide's luminance
+        counts by its ranks only. With `weight` 0 the guide is no more than the start; the larger
+        it is, the more detail shows, and the less of the texture's own structure is left. Raises
+        TextoError for a wrong weight and for settings with which the texture would repeat.
         """
         ...
 
@@ -165,8 +162,7 @@ class ShowsSources(Method, Protocol):
     ) -> tuple[np.ndarray, np.ndarray]:
         """What `model.synthesize` returns, and where from: (height, width, 2) int32.
 
-        Row and column of the pixel of the exemplar that most decides each pixel of the result.
-        Raises TextoError as `check_sources` does.
+        Row and column of the exemplar's pixel that most decides each. See `check_sources`.
         """
         ...
 
@@ -187,8 +183,8 @@ class Trains(Method, Protocol):
     ) -> Model:
         """`fit`, kept in the file `checkpoint` `every` so many steps, shown in `preview`.
 
-        A checkpoint that is there is gone on with, and the model is the same to the bit as
-        without the interruption. TextoError where it is damaged or of another run.
+        A checkpoint that is there is gone on with, to the same model to the bit. TextoError
+        where it is damaged or of another run.
         """
         ...
 

@@ -12,7 +12,7 @@ import io
 import json
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -279,7 +279,7 @@ def _finished(
     kept = opacity is not None and alpha == "keep"
     if opacity is not None and kept:
         stored = np.concatenate([stored, opacity], axis=2)
-    stored = np.ascontiguousarray(_TURNS[samples.orientation](stored))
+    stored = np.ascontiguousarray(samples.upright(stored))
     meaning = Meaning.of(stored, kind, linear=linear, opacity=kept)
     if not meaning.in_range:
         light = "light, under the curve of sRGB, " if linear else ""
@@ -295,15 +295,3 @@ def _check_floats(what: str, values: np.ndarray) -> None:
         pixels = "1 pixel" if len(rows) == 1 else f"{len(rows)} pixels"
         why = f"is non-finite at {pixels}, first at row {rows[0]}, column {columns[0]}"
         raise TextoError(what, why, "replace NaN and infinity in it")
-
-
-_TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # by EXIF orientation
-    1: lambda image: image,
-    2: lambda image: image[:, ::-1],
-    3: lambda image: image[::-1, ::-1],
-    4: lambda image: image[::-1],
-    5: lambda image: image.swapaxes(0, 1),
-    6: lambda image: np.rot90(image, -1),
-    7: lambda image: image[::-1, ::-1].swapaxes(0, 1),
-    8: lambda image: np.rot90(image),
-}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -63,6 +63,17 @@ class Metadata:
 
 NOTHING = Metadata()
 
+_TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # by EXIF orientation
+    1: lambda image: image,
+    2: lambda image: image[:, ::-1],
+    3: lambda image: image[::-1, ::-1],
+    4: lambda image: image[::-1],
+    5: lambda image: image.swapaxes(0, 1),
+    6: lambda image: np.rot90(image, -1),
+    7: lambda image: image[::-1, ::-1].swapaxes(0, 1),
+    8: lambda image: np.rot90(image),
+}
+
 
 @dataclass(frozen=True, eq=False)
 class Samples:
@@ -82,6 +93,10 @@ class Samples:
     linear: bool = False
     metadata: Metadata = NOTHING
     notes: tuple[str, ...] = ()
+
+    def upright(self, image: np.ndarray) -> np.ndarray:
+        """`image` (H, W, ...), of these samples, as it is to be seen."""
+        return _TURNS[self.orientation](image)
 
     @property
     def bits(self) -> int:
