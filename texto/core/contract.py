@@ -135,9 +135,8 @@ class Guides(Method, Protocol):
     ) -> np.ndarray:
         """The texture of `exemplar` (H, W, C) along the luminance of `picture` (h, w, C').
 
-        Both in [0, 1], C and C' may differ; the result is (height, width, C) float32 in [0, 1],
-        of `picture`'s size or of `shape`, to which the guide is resized. A guide's luminance
-        counts by its ranks only. With `weight` 0 the guide is no more than the start; the larger
+        Both in [0, 1]; the result is (height, width, C) float32 in [0, 1], of `picture`'s size or
+        of `shape`, to which the guide is resized. A guide's luminance counts by its ranks. With `weight` 0 the guide is no more than the start; the larger
         it is, the more detail shows, and the less of the texture's own structure is left. Raises
         TextoError for a wrong weight and for settings with which the texture would repeat.
         """
@@ -200,7 +199,7 @@ class TrainsTogether(Trains, Protocol):
 class Adapts(Method, Protocol):
     """A method some of whose settings, where None, follow from the exemplar.
 
-    Such a setting is declared `automatic`. Models hold the adapted method.
+    Such settings are declared `automatic`. Models hold the adapted method.
     """
 
     def adapted(self, exemplar: np.ndarray) -> Method:
@@ -236,8 +235,7 @@ class UsesNetwork(Method, Protocol):
         """What results should state about the weights: {} where there are none.
 
         `network_weights` : the file's name, or "random"; `network_hash` : its SHA-256;
-        `random_layers` : those that have random weights, where there are such. Loads the
-        network. TextoError where weights are missing or do not suit.
+        `random_layers`, if any. Loads the network; TextoError where weights do not suit.
         """
         ...
 
