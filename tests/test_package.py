@@ -57,3 +57,9 @@ def test_importing_alone_does_nothing_else():
 def test_unknown_public_name():
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = texto.nonsense
+
+
+def test_a_method_by_name_takes_its_settings_only():
+    assert texto.method("textogmm", patch_size=6) == texto.TextoGMM(patch_size=6)
+    with pytest.raises(texto.TextoError, match=r"'patch_sze': is no setting.*patch_size"):
+        texto.method("textogmm", patch_sze=3)

@@ -176,7 +176,7 @@ def test_options_are_frozen():
 
 def test_advice_of_the_library_names_options(refused, folder):
     Image.new("RGBA", (8, 8), (1, 2, 3, 4)).save("clear.png")
-    assert "choose --alpha ignore (drop it), white (lay it on white) or keep" in refused(
+    assert "choose --alpha ignore (drop it) or white (lay it on white)" in refused(
         "tile", "clear.png"
     )
     assert "give --max-pixels N" in refused("tile", "wall.png", "--max-pixels", 9)

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -136,6 +137,12 @@ def test_any_text_is_parsed_or_refused(name, text):
 def test_what_is_shown_is_parsed_again(name, data):
     value = data.draw(st.sampled_from(ACCEPTED[name]))
     assert KNOWN[name].parse(str(value)) == value
+
+
+def test_numbers_of_numpy_become_those_of_python():
+    made = Example(patch_size=np.int64(6), strength=np.float32(0.5), flat=np.bool_(True))
+    assert [type(v) for v in (made.patch_size, made.strength, made.flat)] == [int, float, bool]
+    assert made == Example(patch_size=6, strength=0.5, flat=True)
 
 
 def test_ranges_in_words():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from texto.core.errors import TextoError
 from texto.core.types import as_image, as_shape, generator
@@ -20,6 +21,11 @@ def test_generator_from_any_seed():
 def test_seed_out_of_range(seed):
     with pytest.raises(TextoError, match=f"seed: must be from 0 to 4294967295, got {seed}"):
         generator(seed)
+
+
+def test_seed_of_another_type():
+    with pytest.raises(TextoError, match=r"seed: is 1\.5; give a whole number"):
+        generator(1.5)
 
 
 @pytest.mark.parametrize("shape", [(3, 4), (3, 4, 1), (3, 4, 7)])
@@ -53,6 +59,39 @@ def test_as_image_refuses(pixels, why):
 
 def test_as_shape():
     assert as_shape((3, 4)) == (3, 4) == as_shape(np.array([3, 4]))
-    for bad in [(0, 4), (4, -1), (2.5, 4)]:
+    for bad in [(0, 4), (4, -1), (2.5, 4), 64, (5,), None]:
         with pytest.raises(TextoError, match="size"):
             as_shape(bad)
+
+
+def test_pictures_of_other_libraries_are_taken():
+    values = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
+    expected = values / np.float32(255)
+    assert np.array_equal(as_image(Image.fromarray(values)), expected)
+    tensor = SimpleTensor(np.moveaxis(values, -1, 0)[None])
+    assert np.array_equal(as_image(tensor), expected)
+    with pytest.raises(TextoError, match="alpha channel"):
+        as_image(Image.new("RGBA", (4, 4)))
+
+
+def test_masks_are_not_dropped():
+    picture = np.ma.masked_array(np.full((4, 4), 0.5), np.eye(4, dtype=bool))
+    with pytest.raises(TextoError, match="has masked pixels"):
+        as_image(picture)
+
+
+class SimpleTensor:
+    """What a torch tensor answers to."""
+
+    __module__ = "torch"
+
+    def __init__(self, values):
+        self._values = values
+
+    def detach(self):
+        return self
+
+    cpu = detach
+
+    def numpy(self):
+        return self._values

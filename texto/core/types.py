@@ -51,6 +51,8 @@ def as_image(image: np.ndarray, what: str = "exemplar", *, smallest: int = 1) ->
     whole numbers as they are in files. Raises TextoError for other shapes, values that are not
     finite or not in [0, 1], and sides shorter than `smallest` pixels.
     """
+    if np.ma.is_masked(image):
+        raise TextoError(what, "has masked pixels", "fill them first, as texto.inpaint does")
     pixels = _as_array(image, what)
     if pixels.ndim == 2:
         pixels = pixels[:, :, None]

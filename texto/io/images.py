@@ -259,7 +259,7 @@ def _finished(
     opacity = None
     if samples.alpha is not None and samples.alpha.min() < samples.top:
         if alpha == "refuse":
-            remedy = 'choose alpha "ignore" (drop it), "white" (lay it on white) or "keep"'
+            remedy = 'choose alpha "ignore" (drop it) or "white" (lay it on white)'
             raise TextoError(what, "has transparent pixels", remedy)
         opacity = np.divide(samples.alpha, samples.top, dtype=np.float32)[:, :, None].clip(0, 1)
     if opacity is not None and samples.premultiplied:
