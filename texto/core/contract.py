@@ -136,20 +136,20 @@ class Guides(Method, Protocol):
         """The texture of `exemplar` (H, W, C) along the luminance of `picture` (h, w, C').
 
         Both in [0, 1]; the result is (height, width, C) float32 in [0, 1], of `picture`'s size or
-        of `shape`, to which the guide is resized. A guide's luminance counts by its ranks. With `weight` 0 the guide is no more than the start; the larger
-        it is, the more detail shows, and the less of the texture's own structure is left. Raises
-        TextoError for a wrong weight and for settings with which the texture would repeat.
+        of `shape`, to which the guide is resized. A guide's luminance counts by its ranks. With
+        `weight` 0 the guide is no more than the start; the larger it is, the more detail shows, and
+        the less of the texture's own structure is left. Raises TextoError for a wrong weight and
+        for settings with which the texture would repeat.
         """
         ...
 
 
 @runtime_checkable
 class ShowsSources(Method, Protocol):
-    """A method whose results are made of pixels of the exemplar, and that tells which."""
+    """A method whose results are pixels of the exemplar, and that tells which."""
 
     def check_sources(self, model: Model | None) -> None:
         """TextoError where `model`, or any that this method would fit, leaves no sources."""
-        ...
 
     def synthesize_with_sources(
         self,
