@@ -29,7 +29,7 @@ def cell(path: str, method: str, results: str | None, side: int) -> np.ndarray:
         if there.exists():
             return texto.read_image(there)
     exemplar = texto.read_image(path, alpha="ignore")
-    result = texto.method(method).fit(exemplar, rng=1).synthesize((side, side), rng=1)
+    result = texto.method(method).fit(exemplar, rng=0).synthesize((side, side), rng=1)
     if kept:
         texto.write_image(kept, result)
     return result

@@ -23,7 +23,7 @@ def row(path: str) -> np.ndarray:
     left[: exemplar.shape[0], : exemplar.shape[1]] = exemplar[:SIDE, :300]
     parts = [left]
     for name in METHODS:
-        model = texto.method(name).fit(exemplar, rng=SEED)
+        model = texto.method(name).fit(exemplar, rng=0)  # as the command does
         parts.append(np.ones((SIDE, GAP, 3), np.float32))
         parts.append(model.synthesize((SIDE, SIDE), rng=SEED))
     return np.concatenate(parts, axis=1)

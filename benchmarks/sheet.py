@@ -22,7 +22,7 @@ def pair(path: str, method: str, shape: tuple[int, int], seed: int) -> np.ndarra
         exemplar = model.exemplar
     else:
         exemplar = texto.read_image(path, alpha="ignore")
-        model = texto.method(method).fit(exemplar, rng=seed)
+        model = texto.method(method).fit(exemplar, rng=0)  # as the command does
     result = model.synthesize(shape, rng=seed)
     left = np.ones((shape[0], max(256, exemplar.shape[1]), 3), np.float32)
     left[: exemplar.shape[0], : exemplar.shape[1]] = exemplar[: shape[0]]
