@@ -63,3 +63,9 @@ def test_a_method_by_name_takes_its_settings_only():
     assert texto.method("textogmm", patch_size=6) == texto.TextoGMM(patch_size=6)
     with pytest.raises(texto.TextoError, match=r"'patch_sze': is no setting.*patch_size"):
         texto.method("textogmm", patch_sze=3)
+
+
+def test_editors_see_every_name():
+    stub = Path(texto.__file__).with_suffix(".pyi").read_text()
+    told = {line.split(" as ")[1] for line in stub.splitlines() if " as " in line}
+    assert told | {"method"} == set(texto.__all__)

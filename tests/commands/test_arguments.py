@@ -111,7 +111,6 @@ def test_the_last_seed_is_in_range_too(refused, done):
 @pytest.mark.parametrize(
     "arguments, told",
     [
-        ([], "COMMAND: is missing"),
         (["snth"], "did you mean synth?"),
         (["transfer", "wall.png"], "'transfer' is not known"),
         (["--versoin"], "did you mean --version?"),
@@ -180,3 +179,14 @@ def test_advice_of_the_library_names_options(refused, folder):
         "tile", "clear.png"
     )
     assert "give --max-pixels N" in refused("tile", "wall.png", "--max-pixels", 9)
+
+
+def test_texto_alone_tells_its_commands(done):
+    told = done().out
+    assert "synth" in told and "inpaint" in told and len(told.splitlines()) < 45
+
+
+def test_names_of_methods_in_any_case(done, folder):
+    path = done("synth", "wall.png", "-m", "Gaussian", "-s", 8, "--seed", 1).paths[0]
+    assert path == "wall_gaussian_8x8_s1.png"
+    assert done("synth", "--from", path, "-m", "GAUSSIAN", "-o", "again.png").err == ""

@@ -35,6 +35,8 @@ def parse(argv: Sequence[str], *, quiet: bool = False) -> Options:
     With `quiet` they are those of `argv` with `--quiet`.
     """
     parser = build_parser()
+    if not argv:
+        parser.parse_args(["--help"])
     options, extra = parser.parse_known_args(_bare_tileable(argv))
     chosen = subparsers(parser).get(options.command, parser)
     late = _late_pictures(options, extra)

@@ -54,7 +54,7 @@ class Wanted:
     def method(self, stored: tuple[str, Mapping[str, Any]] | None = None) -> Method:
         """The method, with its defaults or on top of a picture's `stored` (name, settings)."""
         name, settings = stored or (self.name or DEFAULT_METHOD, {})
-        if self.name not in (None, name):
+        if self.name is not None and self.name.casefold() != name.casefold():
             raise TextoError(
                 "-m/--method", f"--from repeats with {name!r}", "leave one of them out"
             )

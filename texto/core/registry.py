@@ -64,10 +64,11 @@ def names() -> list[str]:
 def method_class(name: str) -> type:
     """The dataclass of the method called `name`; TextoError with the nearest names if unknown.
 
-    A method of `neural` needs PyTorch: MissingExtra where it is not installed. PyTorch is not
-    loaded before the method runs.
+    Small and capital letters are the same. A method of `neural` needs PyTorch: MissingExtra
+    where it is not installed. PyTorch is not loaded before the method runs.
     """
-    target = METHODS.get(name) or _third_party().get(name)
+    known = {each.casefold(): target for each, target in {**_third_party(), **METHODS}.items()}
+    target = known.get(name.casefold())
     if target is None:
         near = difflib.get_close_matches(name, names(), n=3) or names()
         raise TextoError(f"method {name!r}", "is not known", f"did you mean {', '.join(near)}?")
