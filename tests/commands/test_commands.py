@@ -18,12 +18,15 @@ QUICK = ("-m", "gaussian", "-s", "16", "--seed", "1")
 
 def test_methods_lists_every_registered_one(done, monkeypatch):
     monkeypatch.setitem(registry.METHODS, "broken", "texto.nowhere:Nothing")
+    monkeypatch.setattr(registry, "missing_torch", lambda: "torch")
     lines = done("methods").out.splitlines()
-    assert [line.split()[0] for line in lines] == registry.names()
-    assert "Stationary Gaussian texture" in lines[0]
+    assert [line.split()[0] for line in lines if line[0] != " "] == registry.names()
+    assert "stationary Gaussian model" in lines[0] and "good for: micro-textures" in lines[1]
     assert "cannot be loaded: ModuleNotFoundError" in lines[-1]
-    listed = json.loads(done("methods", "--json").out)
-    assert [entry["name"] for entry in listed] == registry.names()
+    listed = {entry["name"]: entry for entry in json.loads(done("methods", "--json").out)}
+    assert list(listed) == registry.names() and listed["gaussian"]["missing"] is None
+    told = listed["gatys"]  # also where it cannot run
+    assert "Gram matrices" in told["summary"] and "texto[neural]" in told["missing"]
 
 
 def test_settings_of_a_method(done):

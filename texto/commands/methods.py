@@ -20,13 +20,16 @@ def run(options: Options) -> None:
 
 
 def _print_methods(options: Options) -> None:
-    summaries = {name: _summary(name) for name in registry.names()}
+    found = {name: _about(name) for name in registry.names()}
     if options.json:
-        say_json([{"name": name, "summary": text} for name, text in summaries.items()])
+        say_json([{"name": name, **about} for name, about in found.items()])
         return
-    width = max(map(len, summaries))
-    for name, text in summaries.items():
-        say(f"{name:{width}}  {text}")
+    width = max(map(len, found))
+    for name, about in found.items():
+        say(f"{name:{width}}  {about['summary']}")
+        good = about["good_for"]
+        for line in filter(None, (good and f"good for: {good}", about["missing"])):
+            say(f"{'':{width}}    {line}")
 
 
 def _print_settings(options: Options) -> None:
@@ -42,14 +45,20 @@ def _print_settings(options: Options) -> None:
         say(f"    {setting.help}")
 
 
-def _summary(name: str) -> str:
-    """The first line of the method's docstring; a broken one must not hide the others."""
+def _about(name: str) -> dict[str, str | None]:
+    """What the method says of itself; a broken one must not hide the others."""
     try:
-        return (inspect.getdoc(registry.method_class(name)) or "").partition("\n")[0]
-    except registry.MissingExtra:
-        return "needs the extra 'neural': pip install 'texto[neural]'"
+        cls = registry.method_class(name, to_run=False)
     except Exception as error:  # third parties' code, or a package it needs is missing
-        return f"cannot be loaded: {type(error).__name__}: {error}"
+        why = f"cannot be loaded: {type(error).__name__}: {error}"
+        return {"summary": why, "good_for": None, "missing": None}
+    own = (inspect.getdoc(cls) or "").partition("\n")[0]
+    lacks = registry.needs_extra(name) and registry.missing_torch()
+    return {
+        "summary": getattr(cls, "summary", own),
+        "good_for": getattr(cls, "good_for", None),
+        "missing": f"needs {lacks}: pip install 'texto[neural]'" if lacks else None,
+    }
 
 
 def _described(setting: Setting) -> dict[str, Any]:

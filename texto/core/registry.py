@@ -61,11 +61,12 @@ def names() -> list[str]:
     return [*METHODS, *(name for name in _third_party() if name not in METHODS)]
 
 
-def method_class(name: str) -> type:
+def method_class(name: str, *, to_run: bool = True) -> type:
     """The dataclass of the method called `name`; TextoError with the nearest names if unknown.
 
     Small and capital letters are the same. A method of `neural` needs PyTorch: MissingExtra
-    where it is not installed. PyTorch is not loaded before the method runs.
+    where it is not installed, unless the class is only to tell of itself (`to_run` false).
+    PyTorch is not loaded before the method runs.
     """
     known = {each.casefold(): target for each, target in {**_third_party(), **METHODS}.items()}
     target = known.get(name.casefold())
@@ -73,9 +74,14 @@ def method_class(name: str) -> type:
         near = difflib.get_close_matches(name, names(), n=3) or names()
         raise TextoError(f"method {name!r}", "is not known", f"did you mean {', '.join(near)}?")
     module, _, attribute = target.partition(":")
-    if module.startswith("neural."):
+    if to_run and module.startswith("neural."):
         require_torch(name)
     return getattr(importlib.import_module(module), attribute)
+
+
+def needs_extra(name: str) -> bool:
+    """Whether the method called `name` is one of the extra `neural`."""
+    return METHODS.get(name, "").startswith("neural.")
 
 
 def classes() -> dict[str, str]:
