@@ -87,7 +87,9 @@ class Inpaints(Method, Protocol):
         """`image` (H, W, C) with the pixels where `mask` (H, W) is True made anew.
 
         The texture is that of the known pixels, or of those among them where `sources` (H, W)
-        is True. Known pixels come back bit for bit; what the holes held has no influence.
+        is True. Known pixels come back bit for bit; what the holes held has no influence. Along
+        the axes of the setting `tileable`, where a method has it, the picture repeats:
+        `texto.steps.inpainting.wrapping.seeing_across` sees to it.
         """
         ...
 
