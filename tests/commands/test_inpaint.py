@@ -363,6 +363,21 @@ def test_another_picture_as_the_source(folder, done, mask, pixels, bricks):
     assert fields["sources"] == ["other.png"] and fields["source_hashes"] == [other_hash]
 
 
+def test_a_source_comes_in_the_colours_of_the_picture(folder, done, mask, pixels):
+    """Both are one colour, told in Adobe RGB and in sRGB: what is filled is as what is kept."""
+    import imagecodecs
+
+    profile = imagecodecs.cms_profile("adobergb")
+    Image.new("RGB", (48, 40), (150, 120, 90)).save("adobe.png", icc_profile=profile)
+    write_image("srgb.png", open_image("adobe.png").pixels)
+    assert (pixels("srgb.png") != pixels("adobe.png")).any()
+    path = done("inpaint", "adobe.png", "--mask", mask, "--source", "srgb.png", *QUICK).paths[0]
+    made = pixels(path).astype(int)
+    assert np.abs(made - pixels("adobe.png")).max() <= 1
+    with Image.open(path) as image:
+        assert image.info["icc_profile"] == profile
+
+
 def test_masks_of_another_picture_have_its_size(filled, refused, mask):
     save("other.png", np.dstack([np.full((30, 50), 200, np.uint8)] * 3))
     left = np.zeros((30, 50), np.uint8)

@@ -145,6 +145,15 @@ def test_only_the_sources_of_another_picture(picture):
     assert (made[HOLE] == 0.25).all()
 
 
+def test_another_picture_across_the_edges_and_with_a_soft_rim(picture):
+    mask, other = across((40, 48), rows=5, columns=6), np.full((20, 20, 3), 0.25, np.float32)
+    made = inpaint(
+        picture, mask, texto.Gaussian(), source=other, tileable="xy", grow=1, feather=2, rng=1
+    )
+    far = renewed_pixels(mask, 1, 2, "xy")[1]
+    assert (made[mask] == 0.25).all() and np.array_equal(made[~far], picture[~far])
+
+
 def test_a_method_sees_both_pictures_apart(picture):
     painter, other = Painter(), np.full((70, 30, 3), 0.75, np.float32)
     inpaint(picture, HOLE, painter, source=other)

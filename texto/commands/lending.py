@@ -92,12 +92,13 @@ def _others(
         why = f"names {len(paths)} for {count} pictures"
         raise TextoError("--source", why, "name one for each map, in their order")
     reading = dataclasses.replace(Reading.of(options), alpha="keep")
-    others, opacities = [], []
+    others, opacities, hashes = [], [], []
     for path, picture, each in zip(paths, given.pictures, given.stack.maps, strict=True):
         other = reading.open(path, picture.meaning.kind)
         if other.meaning.opacity:
             opacities.append(other.stored[..., -1] >= HALF)
         others.append(_worked(other, picture))
+        hashes.append(model_files.exemplar_hash(other.pixels))
         check_size((paths[0], others[0]), (path, others[-1]))
         if others[-1].shape[2] != each.channels:
             has = [values.shape[2] for values in (others[-1], picture.pixels)]
@@ -106,7 +107,7 @@ def _others(
     joined = given.stack.join(others)
     record = {
         "sources": tuple(Path(path).name for path in paths),
-        "source_hashes": tuple(model_files.exemplar_hash(each) for each in others),
+        "source_hashes": tuple(hashes),
     }
     return joined, np.min(opacities, axis=0) if opacities else None, record
 

@@ -85,7 +85,8 @@ class Inpaints(Method, Protocol):
         """`image` (H, W, C) with the pixels where `mask` (H, W) is True made anew.
 
         The texture is that of the known pixels, or of those in `sources` (H, W). Known pixels
-        come back bit for bit; what the holes held has no influence.
+        come back bit for bit; what the holes held has no influence. Along the axes of a setting
+        `tileable` the picture repeats, see `steps.inpainting.wrapping.seeing_across`.
         """
         ...
 
@@ -182,8 +183,7 @@ class Trains(Method, Protocol):
     ) -> Model:
         """`fit`, kept in the file `checkpoint` `every` so many steps, shown in `preview`.
 
-        A checkpoint that is there is gone on with, to the same model to the bit. TextoError
-        where it is damaged or of another run.
+        A checkpoint is gone on with, to the same bits; TextoError for a damaged or another one.
         """
         ...
 
