@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from texto.commands import workers
 from texto.commands.gathered import Piece, gathered
 from texto.methods.gaussian import Gaussian
 
-from .test_process import COMMAND, ENVIRONMENT
+from .test_process import CHILD, ENVIRONMENT
 
 QUICK = ("-m", "gaussian", "--seed", 1)
 
@@ -216,7 +217,8 @@ def test_interrupted_with_jobs(folder, bricks):
     os.mkdir("in")
     for number in range(3):
         Image.fromarray(bricks(400, 480)).save(f"in/{number}.png")
-    command = [*COMMAND, "synth", "in", "-m", "textogmm", "--seed", "1", "-s", "4x", "--jobs", "2"]
+    program = [sys.executable, "-c", CHILD % ""]  # which a background shell's SIGINT reaches too
+    command = [*program, "synth", "in", "-m", "textogmm", "--seed", "1", "-s", "4x", "--jobs", "2"]
     child = subprocess.Popen(
         [*command, "-o", "out/"], env=ENVIRONMENT, stderr=subprocess.PIPE, stdout=subprocess.PIPE
     )
