@@ -10,6 +10,7 @@ import tifffile
 from PIL import Image
 
 from texto.core.kinds import kind_in_name
+from texto.io import colours
 from texto.io.codecs.encode import FORMATS
 from texto.io.codecs.samples import Metadata
 from texto.io.images import open_image, read_text, write_image
@@ -282,3 +283,15 @@ def test_settings_without_effect_are_refused(material, refused):
     )
     given = ("tile", "wall.png", "-m", "kwatra", "--seed", 1)
     assert "--set finish: changes nothing" in refused(*given, "--set", "finish=sliced")
+
+
+def test_absurd_primaries_are_taken_for_srgb_both_ways():
+    told, notes = Metadata(gamma=1 / 1.8, chromaticities=(0.0,) * 8), []
+    picture = np.random.default_rng(0).random((4, 5, 3), np.float32)
+    assert np.array_equal(colours.in_srgb(picture, told, notes)[0], picture) and notes
+    assert np.array_equal(colours.in_file(picture, told), picture)
+    sound = Metadata(
+        gamma=1 / 1.8, chromaticities=(0.3127, 0.329, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
+    )
+    there = colours.in_srgb(0.2 + 0.6 * picture, sound, [])[0]
+    assert np.abs(colours.in_file(there, sound) - (0.2 + 0.6 * picture)).mean() < 0.01

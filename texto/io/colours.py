@@ -22,14 +22,13 @@ def in_srgb(
     """
     if metadata.profile:
         return _by_profile(pixels, metadata.profile, notes)
-    gamma = metadata.gamma or _SRGB_GAMMA
-    white = metadata.chromaticities or _SRGB
-    other = pixels.shape[2] == 3 and np.abs(np.subtract(white, _SRGB)).max() > 2e-3
-    if metadata.srgb or (abs(gamma - _SRGB_GAMMA) < 2e-3 and not other):
+    own = _own_curve(metadata, pixels.shape[2])
+    if own is None:
         return pixels, []
+    gamma, white = own
     try:
         linear = pixels ** np.float32(1 / gamma)
-        if not other:
+        if white is None:
             return encoded(linear), [f"converted to sRGB from the gamma {gamma:.5g}"]
         done = [f"converted to sRGB from the gamma {gamma:.5g} and primaries of its own"]
         return _transformed(linear ** np.float32(1 / 2.2), _profile_of(white)), done
@@ -41,25 +40,34 @@ def in_srgb(
 def in_file(pixels: np.ndarray, metadata: Metadata) -> np.ndarray:
     """`pixels` (H, W, 1 or 3), in sRGB, as the file of `metadata` means colours: see `in_srgb`.
 
-    Colours that the file's space lacks become the nearest it has. A broken profile changes
-    nothing, as it does not when the file is read.
+    Colours that the file's space lacks become the nearest it has. Broken profiles and absurd
+    numbers change nothing, as they do not when the file is read.
     """
-    if not metadata.profile:
-        gamma = metadata.gamma or _SRGB_GAMMA
-        white = metadata.chromaticities or _SRGB
-        other = pixels.shape[2] == 3 and np.abs(np.subtract(white, _SRGB)).max() > 2e-3
-        if metadata.srgb or (abs(gamma - _SRGB_GAMMA) < 2e-3 and not other):
+    try:
+        if metadata.profile:
+            if _keeps(metadata.profile, pixels.shape[2]):
+                return pixels
+            return _transformed(pixels, metadata.profile, back=True)
+        own = _own_curve(metadata, pixels.shape[2])
+        if own is None:
             return pixels
-        if not other:
+        gamma, white = own
+        if white is None:
             return light(pixels) ** np.float32(gamma)
         values = _transformed(pixels, _profile_of(white), back=True)
         return values ** np.float32(2.2 * gamma)
-    try:
-        if _keeps(metadata.profile, pixels.shape[2]):
-            return pixels
-        return _transformed(pixels, metadata.profile, back=True)
-    except Exception:  # as in `_by_profile`
+    except Exception:  # as in `in_srgb`
         return pixels
+
+
+def _own_curve(metadata: Metadata, channels: int) -> tuple[float, tuple[float, ...] | None] | None:
+    """The gamma and the chromaticities of a PNG without a profile; None for those of sRGB."""
+    gamma = metadata.gamma or _SRGB_GAMMA
+    white = metadata.chromaticities or _SRGB
+    other = channels == 3 and np.abs(np.subtract(white, _SRGB)).max() > 2e-3
+    if metadata.srgb or (abs(gamma - _SRGB_GAMMA) < 2e-3 and not other):
+        return None
+    return gamma, white if other else None
 
 
 def _by_profile(
