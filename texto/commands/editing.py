@@ -14,7 +14,7 @@ from .. import __version__
 from ..core.choices import Alpha
 from ..core.contract import Method
 from ..core.errors import TextoError
-from ..io import model_files, stored_settings
+from ..io import stored_settings
 from ..io.codecs.samples import Metadata
 from ..io.records import Record
 from . import containers, maps, outputs
@@ -92,7 +92,7 @@ def record_of(
         deterministic=options.deterministic,
         alpha=Reading.of(options).alpha,
         image=Path(options.source).name,
-        image_hash=model_files.exemplar_hash(given.pixels),
+        image_hash=given.sha256,
     ).looking_through(made_with(method))
 
 

@@ -13,7 +13,6 @@ import numpy as np
 from ..core.errors import TextoError, TextoWarning
 from ..core.kinds import Meaning
 from ..editing.inpainting import extended, renewed_pixels
-from ..io import model_files
 from ..io.images import Picture
 from ..patches.masks import as_mask
 from . import editing, maps, outputs
@@ -71,10 +70,7 @@ def _masked(options: Options) -> tuple[PictureSet, np.ndarray, dict[str, Any]]:
         given, mask, record = _inside(options)
     height, width = (side + sum(options.extend[axis::2]) for axis, side in enumerate(given.shape))
     outputs.check_memory((height, width), given.pixels.shape[2], "extend it by less")
-    record |= {
-        "extend": options.extend,
-        "image_hash": model_files.exemplar_hash(given.pixels),
-    }
+    record |= {"extend": options.extend, "image_hash": given.sha256}
     return _extended(given, options.extend), extended(mask, options.extend, new=True), record
 
 

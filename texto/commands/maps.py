@@ -40,6 +40,14 @@ class PictureSet:
     pixels: np.ndarray
 
     @property
+    def sha256(self) -> str:
+        """Of `pixels`, as records have it; that of its map where there is one only."""
+        (first, *others) = self.stack.maps
+        if others or first.sha256 is None:
+            return model_files.exemplar_hash(self.pixels)
+        return first.sha256
+
+    @property
     def shape(self) -> tuple[int, int]:
         """(height, width) of each."""
         return self.pixels.shape[0], self.pixels.shape[1]

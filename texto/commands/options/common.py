@@ -133,16 +133,18 @@ def output_options(parser, help, *, metavar):
     parser.add_argument("--force", action="store_true", help="replace files that exist")
 
 
-def maps_options(parser, *, of: str, kinds: bool = True):
-    """--with and --weights-per-map; --kind of several."""
+def with_option(parser, help, *, action="extend"):
+    """--with; `action` "append" where each names one map for each of several pictures."""
     parser.add_argument(
-        "--with",
-        dest="maps",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="MAP",
-        help=f"maps of {of} size that go with it, such as normals and heights: all get the same "
+        "--with", dest="maps", nargs="+", action=action, default=[], metavar="MAP", help=help
+    )
+
+
+def maps_options(parser, *, of: str):
+    """--with and --weights-per-map."""
+    with_option(
+        parser,
+        f"maps of {of} size that go with it, such as normals and heights: all get the same "
         "from the same places; one file each, in its own depth; -o then names a folder or has "
         "{stem}",
     )

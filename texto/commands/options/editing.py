@@ -17,6 +17,7 @@ from .common import (
     seed_option,
     strip_option,
     tileable_option,
+    with_option,
 )
 
 
@@ -166,14 +167,9 @@ def add_recolor(commands):
     parser.add_argument(
         "--like", required=True, metavar="OTHER", help="picture with the colours, of any size"
     )
-    parser.add_argument(
-        "--with",
-        dest="maps",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="MAP",
-        help="maps of the picture's size that go with it: colours get the same change, normals, "
+    with_option(
+        parser,
+        "maps of the picture's size that go with it: colours get the same change, normals, "
         "data and labels none; -o then names a folder or has {stem}",
     )
     kind_option(parser)

@@ -7,7 +7,7 @@ import re
 
 from ...core.choices import MAX_SEED
 from ..values import Integer, Size
-from .common import kind_option, output_options, picture_options, run_options
+from .common import kind_option, output_options, picture_options, run_options, with_option
 
 N_DRAWS = 2
 
@@ -66,15 +66,11 @@ def add_compare(commands):
         "exit code is 0 unless no cell could be made.",
     )
     parser.add_argument("exemplars", nargs="*", metavar="EXEMPLAR", help="picture files")
-    parser.add_argument(
-        "--with",
-        dest="maps",
-        nargs="+",
-        action="append",
-        default=[],
-        metavar="MAP",
-        help="one kind of map that goes with the exemplars, such as their normals: one file for "
+    with_option(
+        parser,
+        "one kind of map that goes with the exemplars, such as their normals: one file for "
         "each, in their order; again for the next kind. Pictures and scores are of the exemplars",
+        action="append",
     )
     parser.add_argument(
         "-m",

@@ -22,6 +22,7 @@ from .common import (
     size_option,
     tileable_option,
     weights_option,
+    with_option,
 )
 
 
@@ -108,15 +109,11 @@ def add_mix(commands):
         "first; where a model is given, with its settings.",
     )
     parser.add_argument("sources", nargs="+", metavar="A B [C ...]", help="pictures or models")
-    parser.add_argument(
-        "--with",
-        dest="maps",
-        nargs="+",
-        action="append",
-        default=[],
-        metavar="MAP",
-        help="one kind of map that goes with the pictures, such as their normals: one file for "
+    with_option(
+        parser,
+        "one kind of map that goes with the pictures, such as their normals: one file for "
         "each picture, in their order; again for the next kind",
+        action="append",
     )
     parser.add_argument(
         "--weights-per-map",
